@@ -1,0 +1,33 @@
+"""Settings every service reads from the environment; each service adds its own to these."""
+
+from typing import Annotated
+
+from pydantic import Field, PlainSerializer, PlainValidator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from splitcart_common.clock import ScaledClock
+
+
+def _clock(value: object) -> ScaledClock:
+    return value if isinstance(value, ScaledClock) else ScaledClock.parse(str(value))
+
+
+# NoDecode: the text of the variable is the value, not JSON.
+ClockSetting = Annotated[ScaledClock, NoDecode, PlainValidator(_clock), PlainSerializer(str)]
+
+
+class Settings(BaseSettings):
+    """One frozen value, checked at start: a wrong setting ends the process before it touches anything."""
+
+    model_config = SettingsConfigDict(env_prefix="SPLITCART_", frozen=True, extra="ignore")
+
+    kafka_bootstrap: str = Field("127.0.0.1:9092", description="host:port of the broker, comma separated")
+    postgres_dsn: str = Field("postgresql://127.0.0.1:5432/splitcart", description="where the schemas live")
+    topic_prefix: str = Field("splitcart", pattern=r"^[a-z][a-z0-9-]*$", description="first word of topics")
+    clock: ClockSetting = Field(
+        default_factory=ScaledClock.real, description="<virtual start>/<wall anchor>/<speed>; default: wall time"
+    )
+    log_format: str = Field("json", pattern="^(json|console)$", description="json for machines, console")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+    health_host: str = Field("127.0.0.1", description="where /healthz, /readyz and /metrics are served")
+    health_port: int = Field(0, ge=0, le=65535, description="0: any free port, printed at start")
