@@ -1,0 +1,1 @@
+"""The `splitcart` command: the verbs of whatever services are installed."""

@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     postgres_dsn: str = Field("postgresql://127.0.0.1:5432/splitcart", description="where the schemas live")
     topic_prefix: str = Field("splitcart", pattern=r"^[a-z][a-z0-9-]*$", description="first word of topics")
     clock: ClockSetting = Field(
-        default_factory=ScaledClock.real, description="<virtual start>/<wall anchor>/<speed>; default: wall time"
+        default_factory=ScaledClock.real, description="<virtual start>/<wall anchor>/<speed>"
     )
     log_format: str = Field("json", pattern="^(json|console)$", description="json for machines, console")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")

@@ -1,0 +1,152 @@
+"""The one consumer loop: positions in Postgres, a fence of epochs, bounded memory, dead letters.
+
+Each assigned partition is a lane with at most one batch in work and one waiting; further fetching of it is
+paused until there is room, while heart-beats go on. A batch is one transaction: position locked and checked,
+effect, outbox, new position. Delivery is at least once, and the position makes the effect exactly once.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+
+from splitcart_common import lanes
+from splitcart_common.clock import Clock
+from splitcart_common.kafka import make_consumer
+from splitcart_common.lanes import Handler, Lane, Limits
+from splitcart_common.postgres import Pool
+from splitcart_common.telemetry import LAG_MESSAGES, Health
+from splitcart_common.topics import Topic
+
+log = structlog.get_logger()
+
+POLL_MILLISECONDS = 100
+
+
+@dataclass(slots=True)
+class ConsumerLoop:
+    """Consumes topics for one service and purpose; the group is ``<prefix>.<service>.<purpose>``."""
+
+    service: str
+    purpose: str
+    topics: Sequence[Topic]
+    handler: Handler
+    pool: Pool
+    bootstrap: str
+    prefix: str
+    clock: Clock
+    health: Health
+    limits: Limits = field(default_factory=Limits)
+    _lanes: dict[TopicPartition, Lane] = field(default_factory=dict)
+    _failed: asyncio.Future[None] | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until `stop`; an error that is neither transient nor a message's own passes through.
+
+        Raises lanes.PositionError where the log no longer holds, or does not yet reach, a stored position.
+        """
+        self._failed = asyncio.get_running_loop().create_future()
+        group = f"{self.prefix}.{self.service}.{self.purpose}"
+        consumer = make_consumer(self.bootstrap, group, f"splitcart-{self.service}")
+        by_name = {topic.on_broker(self.prefix): topic for topic in self.topics}
+        consumer.subscribe(list(by_name), listener=_Assignments(self, consumer, by_name))
+        await consumer.start()
+        try:
+            while not stop.is_set() and not self._failed.done():
+                await self._poll(consumer)
+            if self._failed.done():
+                self._failed.result()
+        finally:
+            await self.drop(list(self._lanes))
+            await consumer.stop()
+
+    async def _poll(self, consumer: AIOKafkaConsumer) -> None:
+        batches = await consumer.getmany(timeout_ms=POLL_MILLISECONDS, max_records=self.limits.messages)
+        for where, records in batches.items():
+            lane = self._lanes.get(where)
+            if lane is None:
+                continue  # taken away since: its next owner reads it again
+            lane.put(records)
+            if lane.full:
+                consumer.pause(where)
+        for where, lane in self._lanes.items():
+            if lane.resume_wanted and where in consumer.paused():
+                consumer.resume(where)
+            end = consumer.highwater(where)
+            if end is not None:
+                LAG_MESSAGES.labels(self.service, lane.topic.name, lane.partition).set(end - lane.next_offset)
+
+    async def add(self, consumer: AIOKafkaConsumer, where: TopicPartition, topic: Topic) -> None:
+        """Take a partition over: a new epoch fences its former owner, and reading goes on at the position."""
+        epoch, position = await lanes.claim(self.pool, where)
+        start = (await consumer.beginning_offsets([where]))[where]
+        end = (await consumer.end_offsets([where]))[where]
+        lanes.check_position(where, position, start, end)
+        consumer.seek(where, position)
+        lane = Lane(
+            service=self.service,
+            topic=topic,
+            where=where,
+            prefix=self.prefix,
+            epoch=epoch,
+            next_offset=position,
+            handler=self.handler,
+            pool=self.pool,
+            clock=self.clock,
+            health=self.health,
+            limits=self.limits,
+        )
+        self._lanes[where] = lane
+        lane.start(self.fail)
+
+    async def drop(self, partitions: Sequence[TopicPartition]) -> None:
+        """Give partitions up: what is in work is rolled back or committed, never half done."""
+        for where in partitions:
+            lane = self._lanes.pop(where, None)
+            if lane is not None:
+                await lane.stop()
+
+    def fail(self, error: BaseException) -> None:
+        """End the loop with an error of one of its lanes."""
+        if self._failed is not None and not self._failed.done():
+            self._failed.set_exception(error)
+
+
+class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types
+    def __init__(self, loop: ConsumerLoop, consumer: AIOKafkaConsumer, topics: dict[str, Topic]) -> None:
+        self._loop = loop
+        self._consumer = consumer
+        self._topics = topics
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        await self._loop.drop(list(revoked))
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        # aiokafka logs and forgets what a listener raises: the loop has to be told.
+        try:
+            await asyncio.gather(
+                *(self._loop.add(self._consumer, where, self._topics[where.topic]) for where in assigned)
+            )
+        except Exception as error:  # noqa: BLE001 - handed on, not swallowed
+            self._loop.fail(error)
+        log.info("partitions assigned", partitions=sorted(f"{w.topic}/{w.partition}" for w in assigned))
+
+
+async def run_until_first_ends(*jobs: Any) -> None:
+    """Run coroutines together: when one ends or fails, the rest are cancelled; the failure passes through."""
+    tasks = [asyncio.ensure_future(job) for job in jobs]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError, Exception):
+                await task

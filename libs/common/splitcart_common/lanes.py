@@ -1,0 +1,290 @@
+"""One partition being folded: decode, one transaction a batch, dead letters, and what to do when it fails."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from typing import Protocol
+
+import structlog
+from aiokafka import ConsumerRecord, TopicPartition
+
+from splitcart_common import outbox
+from splitcart_common.clock import Clock
+from splitcart_common.codec import DecodeError, decode
+from splitcart_common.envelope import Envelope
+from splitcart_common.events import Event
+from splitcart_common.outbox import OutboxRow
+from splitcart_common.outcomes import DeadLetter, Ok, Outcome, Reason, Skip
+from splitcart_common.postgres import TRANSIENT, Connection, Pool
+from splitcart_common.telemetry import BATCH_SECONDS, MESSAGES, STOPPED_PARTITIONS, Health
+from splitcart_common.topics import Topic
+
+log = structlog.get_logger()
+
+_POSITION = "SELECT next_offset FROM positions WHERE topic = $1 AND partition = $2"
+_LOCK = "SELECT epoch, next_offset FROM positions WHERE topic = $1 AND partition = $2 FOR UPDATE"
+_ADVANCE = "UPDATE positions SET next_offset = $3 WHERE topic = $1 AND partition = $2"
+
+FUTURE_LIMIT = timedelta(minutes=10)
+"""An event this much later than its broker's timestamp would clamp its store for ever (events.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is held and how much is borne: messages a fetch, dead letters before a partition stops."""
+
+    messages: int = 100
+    dead_in_a_row: int = 100
+    dead_window: int = 1000
+    dead_share: float = 0.5
+    first_retry_seconds: float = 0.2
+    longest_retry_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A decoded message and where it stood. `published_at` is the broker's timestamp as a virtual moment."""
+
+    envelope: Envelope
+    event: Event
+    key: str
+    offset: int
+    published_at: datetime
+
+
+class Handler(Protocol):
+    """What a service does with a partition's messages, in their order."""
+
+    async def prepare(self, where: TopicPartition, messages: Sequence[Message]) -> None:
+        """Effects that are folds of their own and may commit on their own, before the batch's transaction."""
+        ...
+
+    async def fold(
+        self, connection: Connection, where: TopicPartition, messages: Sequence[Message]
+    ) -> Sequence[Outcome]:
+        """Write the batch's effect and outbox rows in the caller's transaction; one outcome a message."""
+        ...
+
+    def forget(self, where: TopicPartition) -> None:
+        """Drop what is cached of a partition: its transaction was rolled back, or another owns it now."""
+        ...
+
+
+class PositionError(RuntimeError):
+    """A stored position that the log does not hold; reading on would lose or repeat without a word."""
+
+
+class FencedError(RuntimeError):
+    """Another process has taken the partition over; this one's batch was rolled back."""
+
+
+class SystemicError(RuntimeError):
+    """Too many dead letters: the fault is not in the messages, and draining them away would hide it."""
+
+
+async def claim(pool: Pool, where: TopicPartition) -> tuple[int, int]:
+    """Become the owner of a partition: the new epoch, and the offset to go on at (0 for a first reader)."""
+    row = await pool.fetchrow(
+        "INSERT INTO positions AS p (topic, partition, epoch, next_offset) VALUES ($1, $2, 1, 0) "
+        "ON CONFLICT (topic, partition) DO UPDATE SET epoch = p.epoch + 1 RETURNING epoch, next_offset",
+        where.topic,
+        where.partition,
+    )
+    assert row is not None  # noqa: S101 - RETURNING of an upsert always returns
+    return row["epoch"], row["next_offset"]
+
+
+def check_position(where: TopicPartition, position: int, start: int, end: int) -> None:
+    """Refuse a position outside the log; PositionError says what an operator can do."""
+    if start <= position <= end:
+        return
+    what = "the log now begins" if position < start else "the log ends"
+    raise PositionError(
+        f"{where.topic}/{where.partition}: the stored position is {position}, but {what} at "
+        f"{start if position < start else end}. Either rebuild the schema from the log (splitcart replay), or, "
+        "if what is missing is known to be lost, set the position by hand in `positions`; nothing was changed"
+    )
+
+
+@dataclass(slots=True)
+class Lane:
+    """One assigned partition: a queue of at most two batches and the task that folds them."""
+
+    service: str
+    topic: Topic
+    where: TopicPartition
+    prefix: str
+    epoch: int
+    next_offset: int
+    handler: Handler
+    pool: Pool
+    clock: Clock
+    health: Health
+    limits: Limits
+    _queue: asyncio.Queue[list[ConsumerRecord]] = field(default_factory=asyncio.Queue)
+    _recent: deque[bool] = field(default_factory=deque)
+    _task: asyncio.Task[None] | None = None
+    _position_known: bool = True
+
+    @property
+    def partition(self) -> int:
+        """The partition's number."""
+        return self.where.partition
+
+    @property
+    def full(self) -> bool:
+        """One batch waits behind the one in work: fetch no more."""
+        return not self._queue.empty()
+
+    @property
+    def resume_wanted(self) -> bool:
+        """There is room for another batch."""
+        return self._queue.empty()
+
+    def put(self, records: list[ConsumerRecord]) -> None:
+        """Hand over a batch, in the order of its offsets."""
+        self._queue.put_nowait(records)
+
+    def start(self, fail: Callable[[BaseException], None]) -> None:
+        """Begin to fold; an error that ends the lane goes to `fail`, but for a systemic stop."""
+        self._task = asyncio.create_task(self._run(fail), name=f"lane {self.where.topic}/{self.partition}")
+
+    async def stop(self) -> None:
+        """Stop folding; the transaction in work is rolled back."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        self.handler.forget(self.where)
+
+    async def _run(self, fail: Callable[[BaseException], None]) -> None:
+        try:
+            while True:
+                await self._fold_until_done(await self._queue.get())
+        except SystemicError as error:
+            STOPPED_PARTITIONS.labels(self.service, self.topic.name).inc()
+            self.health.wait_for(f"{self.where.topic}/{self.partition}", str(error))
+            log.error("partition stopped", topic=self.where.topic, partition=self.partition, why=str(error))
+        except FencedError as error:
+            log.warning("partition lost", topic=self.where.topic, partition=self.partition, why=str(error))
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - handed on to the loop, which ends with it
+            fail(error)
+
+    async def _fold_until_done(self, records: list[ConsumerRecord]) -> None:
+        wait = self.limits.first_retry_seconds
+        what = f"folding {self.where.topic}/{self.partition}"
+        while True:
+            try:
+                with BATCH_SECONDS.labels(self.service, self.topic.name).time():
+                    await self._fold(records)
+            except TRANSIENT as error:
+                self.handler.forget(self.where)
+                self._position_known = False  # the commit may have gone through, its answer not
+                why = f"{type(error).__name__}: {error}"
+                self.health.wait_for(what, why)
+                log.warning("waiting", what=what, why=why, next_try_in_seconds=wait)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, self.limits.longest_retry_seconds)
+            except BaseException:
+                self.handler.forget(self.where)
+                raise
+            else:
+                self.health.has(what)
+                return
+
+    async def _fold(self, records: list[ConsumerRecord]) -> None:
+        if not self._position_known:
+            stored: int = await self.pool.fetchval(_POSITION, self.where.topic, self.partition)
+            self.next_offset = stored
+            self._position_known = True
+        # After such a commit, or where a fetch overtook the seek, offsets below the position come again.
+        records = [record for record in records if record.offset >= self.next_offset]
+        if not records:
+            return
+        messages, dead = self._decode(records)
+        await self.handler.prepare(self.where, messages)
+        after = records[-1].offset + 1
+        async with self.pool.acquire() as connection, connection.transaction():
+            held = await connection.fetchrow(_LOCK, self.where.topic, self.partition)
+            if held is None or (held["epoch"], held["next_offset"]) != (self.epoch, self.next_offset):
+                raise FencedError(f"epoch {self.epoch} at {self.next_offset} is over, the position is {held}")
+            outcomes = await self.handler.fold(connection, self.where, messages)
+            for message, outcome in zip(messages, outcomes, strict=True):
+                if isinstance(outcome, DeadLetter):
+                    dead[message.offset] = outcome
+            self._judge(records, dead)
+            letters = [self._dead_letter(r, dead[r.offset]) for r in records if r.offset in dead]
+            await outbox.append(connection, letters)
+            await connection.execute(_ADVANCE, self.where.topic, self.partition, after)
+        self.next_offset = after
+        self._count(outcomes, len(dead))
+
+    def _decode(self, records: list[ConsumerRecord]) -> tuple[list[Message], dict[int, DeadLetter]]:
+        messages: list[Message] = []
+        dead: dict[int, DeadLetter] = {}
+        for record in records:
+            try:
+                envelope, event = decode(self.topic, record.headers, record.value)
+                key = (record.key or b"").decode()
+            except DecodeError as error:
+                dead[record.offset] = DeadLetter(error.reason, error.error)
+                continue
+            except UnicodeDecodeError as error:
+                dead[record.offset] = DeadLetter(Reason.WRONG_KEY, f"the key is not UTF-8: {error}")
+                continue
+            published_at = self.clock.virtual_at(datetime.fromtimestamp(record.timestamp / 1000, UTC))
+            if envelope.occurred_at > published_at + FUTURE_LIMIT:
+                dead[record.offset] = DeadLetter(
+                    Reason.FROM_THE_FUTURE, f"occurred at {envelope.occurred_at}, published at {published_at}"
+                )
+                continue
+            messages.append(Message(envelope, event, key, record.offset, published_at))
+        return messages, dead
+
+    def _judge(self, records: list[ConsumerRecord], dead: dict[int, DeadLetter]) -> None:
+        """Stop before a fault of ours empties the topic into its dead letters; nothing of it is kept."""
+        if dead and not self.topic.dead_letters:
+            offset, why = next(iter(dead.items()))
+            raise SystemicError(
+                f"offset {offset} cannot be read ({why.reason}: {why.error}) and {self.topic.name} has no dead "
+                "letters: nothing after it is folded until this release can read it"
+            )
+        recent = deque([*self._recent, *(r.offset in dead for r in records)], maxlen=self.limits.dead_window)
+        in_a_row = 0
+        for is_dead in reversed(recent):
+            if not is_dead:
+                break
+            in_a_row += 1
+        share = sum(recent) / self.limits.dead_window
+        if in_a_row >= self.limits.dead_in_a_row or share > self.limits.dead_share:
+            raise SystemicError(
+                f"{in_a_row} dead letters in a row, {sum(recent)} of the last {len(recent)}: that looks like a "
+                f"fault of ours; the position stays at {self.next_offset}, restart to try again"
+            )
+        self._recent = recent
+
+    def _dead_letter(self, record: ConsumerRecord, why: DeadLetter) -> OutboxRow:
+        headers = [
+            *record.headers,
+            ("dlq-topic", self.where.topic.encode()),
+            ("dlq-partition", b"%d" % self.partition),
+            ("dlq-offset", b"%d" % record.offset),
+            ("dlq-reason", why.reason.encode()),
+            ("dlq-error", why.error.encode()[:2000]),
+            ("dlq-service", self.service.encode()),
+            ("dlq-service-version", version(f"splitcart-{self.service}").encode()),
+        ]
+        topic = self.topic.dead_letter_topic(self.prefix, self.service)
+        return OutboxRow(topic, record.key, record.value, headers)
+
+    def _count(self, outcomes: Sequence[Outcome], dead: int) -> None:
+        skipped = sum(isinstance(outcome, Skip) for outcome in outcomes)
+        folded = sum(isinstance(outcome, Ok) for outcome in outcomes)
+        for outcome, count in (("folded", folded), ("skipped", skipped), ("dead", dead)):
+            MESSAGES.labels(self.service, self.topic.name, outcome).inc(count)

@@ -1,0 +1,162 @@
+"""The outbox: what a transaction has to say is a row of it, and a relay publishes the rows in order.
+
+Rows of one topic key are written under the lock of the position (or the store) they derive from, so that they
+commit in the order of their ids. The relay reads what is there, sends it, and deletes what is acknowledged;
+it remembers no serial, as a row with a smaller id may commit later (protocol.md, rule 12). After a crash
+between the two a message is sent again, with the same id: consumers ignore repeats.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import structlog
+from aiokafka import AIOKafkaProducer
+
+from splitcart_common.codec import encode
+from splitcart_common.envelope import Envelope
+from splitcart_common.events import Event
+from splitcart_common.kafka import KafkaError
+from splitcart_common.postgres import TRANSIENT, Connection, Pool
+from splitcart_common.telemetry import OUTBOX_ROWS, RELAYED
+from splitcart_common.topics import topic_of
+
+log = structlog.get_logger()
+
+RELAY_ROWS = 200
+"""Rows held at once; with 200 listings in each that is some 20 MB."""
+IDLE_SECONDS = 0.05
+LEADER_RETRY_SECONDS = 1.0
+_COLUMNS = ("topic", "key", "value", "header_names", "header_values")
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A message to be: topic name on the broker, key, value and headers as bytes."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+def to_row(
+    prefix: str,
+    key: str,
+    event: Event,
+    *,
+    event_id: UUID,
+    occurred_at: datetime,
+    correlation_id: UUID,
+    producer: str,
+    causation_id: UUID | None = None,
+) -> OutboxRow:
+    """The row of an event; the topic follows from its type."""
+    envelope = Envelope(
+        event_id=event_id,
+        event_type=event.TYPE,
+        event_version=event.VERSION,
+        occurred_at=occurred_at,
+        correlation_id=correlation_id,
+        producer=producer,
+        causation_id=causation_id,
+    )
+    topic = topic_of(type(event)).on_broker(prefix)
+    return OutboxRow(topic, key.encode(), encode(event), envelope.to_headers())
+
+
+async def append(connection: Connection, rows: Iterable[OutboxRow]) -> int:
+    """Write rows in order within the caller's transaction; how many."""
+    records = [
+        (
+            row.topic,
+            row.key,
+            row.value,
+            [name for name, _ in row.headers],
+            [value for _, value in row.headers],
+        )
+        for row in rows
+    ]
+    if records:
+        await connection.copy_records_to_table("outbox", records=records, columns=_COLUMNS)
+    return len(records)
+
+
+class Relay:
+    """Publishes one schema's outbox. Any number may run: an advisory lock lets one of them work at a time."""
+
+    def __init__(self, service: str, schema: str, pool: Pool, producer: AIOKafkaProducer) -> None:
+        self._service = service
+        self._lock_name = f"splitcart outbox {schema}"
+        self._pool = pool
+        self._producer = producer
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Relay until `stop` is set; then the rows that are left wait for the next start."""
+        while not stop.is_set():
+            try:
+                async with self._pool.acquire() as connection:
+                    await self._lead(connection, stop)
+            except (*TRANSIENT, KafkaError) as error:
+                log.warning("relay interrupted", why=f"{type(error).__name__}: {error}")
+                await asyncio.sleep(LEADER_RETRY_SECONDS)
+
+    async def _lead(self, connection: Connection, stop: asyncio.Event) -> None:
+        # A session's lock: it goes with the connection, so a dead relay never keeps the others out.
+        if not await connection.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", self._lock_name):
+            await _wait(stop, LEADER_RETRY_SECONDS)
+            return
+        try:
+            while not stop.is_set():
+                if not await self.relay_once(connection):
+                    await _wait(stop, IDLE_SECONDS)
+        finally:
+            if not connection.is_closed():
+                await connection.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", self._lock_name)
+
+    async def relay_once(self, connection: Connection) -> int:
+        """Publish the oldest rows and delete the acknowledged ones; how many were deleted.
+
+        Where a send fails, it and what follows under the same topic key stay, and the error passes through.
+        """
+        rows = await connection.fetch(
+            "SELECT id, topic, key, value, header_names, header_values FROM outbox ORDER BY id LIMIT $1",
+            RELAY_ROWS,
+        )
+        OUTBOX_ROWS.labels(self._service).set(len(rows))
+        if not rows:
+            return 0
+        sends = [
+            await self._producer.send(row["topic"], row["value"], row["key"], headers=_headers(row))
+            for row in rows
+        ]
+        results = await asyncio.gather(*sends, return_exceptions=True)
+        held: set[tuple[str, bytes | None]] = set()
+        done: list[int] = []
+        failure: BaseException | None = None
+        for row, result in zip(rows, results, strict=True):
+            key = (row["topic"], row["key"])
+            if isinstance(result, BaseException):
+                failure = failure or result
+                held.add(key)
+            elif key not in held:
+                done.append(row["id"])
+        await connection.execute("DELETE FROM outbox WHERE id = ANY($1)", done)
+        RELAYED.labels(self._service).inc(len(done))
+        if failure is not None:
+            raise failure
+        return len(done)
+
+
+def _headers(row: asyncpg.Record) -> list[tuple[str, bytes]]:
+    return list(zip(row["header_names"], row["header_values"], strict=True))
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return

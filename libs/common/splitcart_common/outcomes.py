@@ -1,0 +1,40 @@
+"""What became of a message: a value that the shell acts on, never an exception logged and forgotten."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a message is a dead letter: the class that `splitcart dlq list` groups by."""
+
+    NO_ENVELOPE = "no-envelope"
+    UNKNOWN_TYPE = "unknown-type"
+    UNKNOWN_VERSION = "unknown-version"
+    WRONG_TOPIC = "wrong-topic"
+    UNDECODABLE = "undecodable"
+    INVALID = "invalid"
+    WRONG_KEY = "wrong-key"
+    FROM_THE_FUTURE = "from-the-future"
+
+
+@dataclass(frozen=True, slots=True)
+class Ok:
+    """Folded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A repeat, or a message that the rules say to ignore; counted under `why`."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message nobody can fold: its untouched bytes go to the dead-letter topic with this reason."""
+
+    reason: Reason
+    error: str
+
+
+Outcome = Ok | Skip | DeadLetter

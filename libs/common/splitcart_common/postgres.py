@@ -1,0 +1,63 @@
+"""Postgres with our defaults: a pool on one schema, named SQL, and what may be tried again."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+
+import asyncpg
+
+Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+Pool = asyncpg.Pool[asyncpg.Record]
+
+UNAVAILABLE = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+)
+"""The server is not there, or went away: wait and do the same again."""
+
+TRANSIENT = (
+    *UNAVAILABLE,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.AdminShutdownError,
+)
+"""Errors of the moment, not of the data: the transaction is rolled back and done again."""
+
+
+async def create_pool(
+    dsn: str, *, schema: str, service: str, min_size: int = 1, max_size: int = 4, timeout: float = 30
+) -> Pool:
+    """A pool whose connections see `schema` first, then read.* by name; statements end after `timeout` s."""
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=min_size,
+        max_size=max_size,
+        command_timeout=timeout,
+        server_settings={
+            "search_path": f"{schema},public",
+            "application_name": f"splitcart-{service}",
+            "timezone": "UTC",
+            "jit": "off",  # our statements are short: compiling them costs more than it saves
+        },
+    )
+
+
+def load_queries(package: str, file: str = "sql/queries.sql") -> Mapping[str, str]:
+    """The SQL texts of a service by name: each starts with a line ``-- name: <name>`` and may be described.
+
+    ValueError where a name is there twice or a text stands before the first name.
+    """
+    texts: dict[str, list[str]] = {}
+    current: list[str] | None = None
+    for line in files(package).joinpath(file).read_text().splitlines():
+        if line.startswith("-- name:"):
+            name = line.removeprefix("-- name:").strip()
+            if name in texts:
+                raise ValueError(f"{package}/{file} names {name} twice")
+            current = texts[name] = []
+        elif line.strip() and not line.startswith("--"):
+            if current is None:
+                raise ValueError(f"{package}/{file} has SQL before its first name")
+            current.append(line)
+    return {name: "\n".join(lines) for name, lines in texts.items()}

@@ -1,0 +1,43 @@
+"""How a worker service runs: logs, health port, signals, one coroutine, and an exit code that means something."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from splitcart_common.settings import Settings
+from splitcart_common.telemetry import Health, configure_logging, serve_health
+
+log = structlog.get_logger()
+
+Main = Callable[[Health, asyncio.Event], Awaitable[None]]
+
+
+def run_service(service: str, settings: Settings, main: Main) -> int:
+    """Run `main(health, stop)` until it ends; SIGINT and SIGTERM set `stop`. The process's exit code.
+
+    0: ended because it was asked to. 1: ended by an error, which is logged with its traceback.
+    """
+    configure_logging(service, settings.log_format, settings.log_level)
+    health = Health()
+    server = serve_health(health, settings.health_host, settings.health_port)
+    log.info("started", health_port=server.server_port)
+    try:
+        asyncio.run(_until_stopped(main, health))
+    except Exception:
+        log.exception("stopped by an error")
+        return 1
+    finally:
+        server.shutdown()
+        server.server_close()
+    log.info("stopped")
+    return 0
+
+
+async def _until_stopped(main: Main, health: Health) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    await main(health, stop)

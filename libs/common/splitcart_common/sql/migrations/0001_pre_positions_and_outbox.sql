@@ -1,0 +1,18 @@
+-- What every service keeps beside its own tables: how far it has read, and what it still has to say.
+
+CREATE TABLE positions (
+    topic       text   NOT NULL,
+    partition   int    NOT NULL,
+    epoch       bigint NOT NULL,  -- counts the owners: a former one that still writes is fenced by it
+    next_offset bigint NOT NULL,
+    PRIMARY KEY (topic, partition)
+);
+
+CREATE TABLE outbox (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    topic         text    NOT NULL,
+    key           bytea,
+    value         bytea,
+    header_names  text[]  NOT NULL,
+    header_values bytea[] NOT NULL
+);

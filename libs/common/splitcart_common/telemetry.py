@@ -1,0 +1,118 @@
+"""Logs, metrics and health: every metric of SplitCart is named here, with its meaning.
+
+A worker service answers /healthz (the process lives), /readyz (it has what it needs) and /metrics on its
+health port; the gateway serves the same three itself.
+"""
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from typing import Final
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
+
+MESSAGES: Final = Counter(
+    "splitcart_messages_total",
+    "Messages by what became of them: folded, skipped or dead",
+    ["service", "topic", "outcome"],
+)
+LAG_MESSAGES: Final = Gauge(
+    "splitcart_lag_messages", "End offset less the position in Postgres", ["service", "topic", "partition"]
+)
+BATCH_SECONDS: Final = Histogram(
+    "splitcart_batch_seconds", "Time from a batch's first decode to its commit", ["service", "topic"]
+)
+STOPPED_PARTITIONS: Final = Gauge(
+    "splitcart_stopped_partitions", "Partitions stopped after too many dead letters", ["service", "topic"]
+)
+OUTBOX_ROWS: Final = Gauge("splitcart_outbox_rows", "Rows that the relay has not published yet", ["service"])
+RELAYED: Final = Counter("splitcart_relayed_total", "Messages the relay published", ["service"])
+
+
+def configure_logging(service: str, log_format: str = "json", level: str = "info") -> None:
+    """Send structlog and the libraries' loggers to standard error, one line an event."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    last: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[*shared, last],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        )
+    )
+    logging.basicConfig(level=max(threshold, logging.WARNING), handlers=[handler], force=True)
+
+
+class Health:
+    """What a service still waits for. Ready when nothing is left; the text of /readyz is the list."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, str] = {"start": "the service is starting"}
+
+    def wait_for(self, what: str, why: str) -> None:
+        """Not ready until `what` is there."""
+        self._waiting[what] = why
+
+    def has(self, what: str) -> None:
+        """`what` is there."""
+        self._waiting.pop(what, None)
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """What is waited for, and why; empty when ready."""
+        return dict(self._waiting)
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the parent's signature
+        """A probe every second is not worth a line."""
+
+
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+
+
+def serve_health(health: Health, host: str, port: int) -> WSGIServer:
+    """Answer /healthz, /readyz and /metrics from a thread, so that a busy event loop is still seen.
+
+    Port 0 takes any free one; the server returned knows which. Close it with ``shutdown()``.
+    """
+
+    def answer(environ: dict[str, object], start: StartResponse) -> Iterable[bytes]:
+        kind = "text/plain; charset=utf-8"
+        match environ["PATH_INFO"]:
+            case "/healthz":
+                status, body = "200 OK", b"alive\n"
+            case "/readyz":
+                missing = health.missing
+                status = "503 Service Unavailable" if missing else "200 OK"
+                body = "".join(f"{what}: {why}\n" for what, why in missing.items()).encode() or b"ready\n"
+            case "/metrics":
+                status, body, kind = "200 OK", generate_latest(), CONTENT_TYPE_LATEST
+            case _:
+                status, body = "404 Not Found", b"there are /healthz, /readyz and /metrics\n"
+        start(status, [("content-type", kind), ("content-length", str(len(body)))])
+        return [body]
+
+    server = make_server(host, port, answer, handler_class=_QuietHandler)
+    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+    return server
