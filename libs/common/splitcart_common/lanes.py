@@ -133,7 +133,7 @@ class Lane:
     @property
     def partition(self) -> int:
         """The partition's number."""
-        return self.where.partition
+        return int(self.where.partition)
 
     @property
     def full(self) -> bool:

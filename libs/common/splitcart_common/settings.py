@@ -21,13 +21,17 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SPLITCART_", frozen=True, extra="ignore")
 
-    kafka_bootstrap: str = Field("127.0.0.1:9092", description="host:port of the broker, comma separated")
-    postgres_dsn: str = Field("postgresql://127.0.0.1:5432/splitcart", description="where the schemas live")
-    topic_prefix: str = Field("splitcart", pattern=r"^[a-z][a-z0-9-]*$", description="first word of topics")
+    kafka_bootstrap: str = Field(default="127.0.0.1:9092", description="host:port of the broker, comma separated")
+    postgres_dsn: str = Field(
+        default="postgresql://127.0.0.1:5432/splitcart", description="where the schemas live"
+    )
+    topic_prefix: str = Field(
+        default="splitcart", pattern=r"^[a-z][a-z0-9-]*$", description="first word of topics"
+    )
     clock: ClockSetting = Field(
         default_factory=ScaledClock.real, description="<virtual start>/<wall anchor>/<speed>"
     )
-    log_format: str = Field("json", pattern="^(json|console)$", description="json for machines, console")
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
-    health_host: str = Field("127.0.0.1", description="where /healthz, /readyz and /metrics are served")
-    health_port: int = Field(0, ge=0, le=65535, description="0: any free port, printed at start")
+    log_format: str = Field(default="json", pattern="^(json|console)$", description="json for machines, console")
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    health_host: str = Field(default="127.0.0.1", description="where /healthz, /readyz and /metrics are served")
+    health_port: int = Field(default=0, ge=0, le=65535, description="0: any free port, printed at start")

@@ -1,0 +1,1 @@
+"""Folds observations into the latest-price store and says what changed."""

@@ -1,0 +1,101 @@
+"""Composition root of ingest: the table of topics and handlers, the relay, start and stop."""
+
+import asyncio
+from importlib.resources import files
+
+import psycopg
+from aiokafka import AIOKafkaProducer
+
+from splitcart_common.consumer import ConsumerLoop, run_until_first_ends
+from splitcart_common.kafka import UNAVAILABLE as KAFKA_UNAVAILABLE
+from splitcart_common.kafka import start_producer
+from splitcart_common.lanes import Handler, Limits
+from splitcart_common.migrations import migrate
+from splitcart_common.outbox import Relay
+from splitcart_common.postgres import UNAVAILABLE, Pool, create_pool
+from splitcart_common.retry import until_there
+from splitcart_common.telemetry import Health
+from splitcart_common.topics import PRODUCT_OBSERVED, STORES
+from splitcart_ingest.book import ListingBook
+from splitcart_ingest.handlers import ByTopic, ObservationHandler, StoreHandler
+from splitcart_ingest.settings import IngestSettings
+
+SERVICE = "ingest"
+TOPICS = (PRODUCT_OBSERVED, STORES)
+"""What ingest consumes; an architecture test holds it to the topic records."""
+
+
+async def main(settings: IngestSettings, health: Health, stop: asyncio.Event) -> None:
+    """Fold until `stop` is set. Waits for the server and the broker; other errors pass through."""
+    await until_there("postgres", lambda: prepare(settings), unavailable=_NO_DATABASE, health=health)
+    pool = await until_there("postgres", lambda: _pool(settings), unavailable=UNAVAILABLE, health=health)
+    try:
+        producer = await until_there(
+            "kafka",
+            lambda: start_producer(settings.kafka_bootstrap, "splitcart-ingest"),
+            unavailable=KAFKA_UNAVAILABLE,
+            health=health,
+        )
+        try:
+            health.has("start")
+            await run_until_first_ends(
+                consumer(settings, pool, health).run(stop), relay(settings, pool, producer).run(stop)
+            )
+        finally:
+            await producer.stop()
+    finally:
+        await pool.close()
+
+
+def consumer(settings: IngestSettings, pool: Pool, health: Health) -> ConsumerLoop:
+    """The fold, wired."""
+    book = ListingBook(pool, settings.topic_prefix, SERVICE)
+    handlers: dict[str, Handler] = {
+        PRODUCT_OBSERVED.on_broker(settings.topic_prefix): ObservationHandler(
+            book,
+            prefix=settings.topic_prefix,
+            producer=SERVICE,
+            cached_prices=settings.ingest_cached_prices,
+        ),
+        STORES.on_broker(settings.topic_prefix): StoreHandler(),
+    }
+    return ConsumerLoop(
+        service=SERVICE,
+        purpose="fold",
+        topics=TOPICS,
+        handler=ByTopic(handlers),
+        pool=pool,
+        bootstrap=settings.kafka_bootstrap,
+        prefix=settings.topic_prefix,
+        clock=settings.clock,
+        health=health,
+        limits=Limits(messages=settings.ingest_batch_messages),
+    )
+
+
+def relay(settings: IngestSettings, pool: Pool, producer: AIOKafkaProducer) -> Relay:
+    """The outbox of this generation, wired."""
+    return Relay(SERVICE, settings.ingest_schema, pool, producer)
+
+
+async def prepare(settings: IngestSettings) -> None:
+    """Bring the schema up to date and let the read views show it."""
+    await asyncio.to_thread(migrate, settings.postgres_dsn, settings.ingest_schema, ["splitcart_ingest"])
+    views = files("splitcart_ingest").joinpath("sql/views.sql").read_text()
+    pool = await _pool(settings)
+    try:
+        await pool.execute(views.replace("{schema}", settings.ingest_schema))
+    finally:
+        await pool.close()
+
+
+async def _pool(settings: IngestSettings) -> Pool:
+    return await create_pool(
+        settings.postgres_dsn,
+        schema=settings.ingest_schema,
+        service=SERVICE,
+        max_size=settings.ingest_connections,
+    )
+
+
+_NO_DATABASE = (*UNAVAILABLE, psycopg.OperationalError)

@@ -1,0 +1,1 @@
+"""Pure: values in, facts out. No await, clock, client or environment."""

@@ -1,0 +1,35 @@
+"""Which product a listing is. Here: listings that share one valid barcode are one product, others their own.
+
+The product id is computed from what identifies it, so two processes, or a replay, give the same one.
+"""
+
+from uuid import UUID, uuid5
+
+from stdnum import ean
+from stdnum.exceptions import ValidationError
+
+_NAMESPACE = UUID("6f0d6c1e-6f3b-5d0f-9d3c-5a1f0c2b7e11")
+
+
+def valid_barcode(text: str | None) -> str | None:
+    """A barcode as 13 digits (8 stay 8) if its check digit is right, else None.
+
+    Codes that begin with 02 or 2 are made inside a shop for weighed goods, and short ones are PLU numbers:
+    they name no product outside it (as Woolworths and IGA do).
+    """
+    if text is None:
+        return None
+    try:
+        digits = ean.validate(text)
+    except ValidationError:
+        return None
+    if len(digits) == 8:
+        return None if digits.startswith(("0", "2")) else digits
+    digits = digits.rjust(13, "0") if len(digits) < 13 else digits[-13:]
+    return None if digits.startswith(("02", "2")) else digits
+
+
+def product_id(company: str, sku: str, barcode: str | None) -> UUID:
+    """The product of a listing: of its barcode if that is valid, else its own."""
+    code = valid_barcode(barcode)
+    return uuid5(_NAMESPACE, f"barcode {code}" if code else f"listing {company}/{sku}")

@@ -1,0 +1,22 @@
+"""Full or partial: whether what a scrape did not see may be withdrawn (protocol.md, rule 4)."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+
+
+def is_full(
+    size: int, seen: AbstractSet[int], full_size: int | None, earlier_partials: Sequence[AbstractSet[int]]
+) -> bool:
+    """Whether a scrape of `size` distinct listings counts as full; it must be complete in itself for that.
+
+    The first one does; then one that saw at least 90 % of what the last full one saw; or the third partial
+    in a row, if the three agree as sets within 2 %, so that a store that really shrank comes to rest.
+    """
+    if full_size is None or 10 * size >= 9 * full_size:
+        return True
+    if len(earlier_partials) < 2:
+        return False
+    last_three = (*earlier_partials[-2:], seen)
+    common = frozenset.intersection(*map(frozenset, last_three))
+    union = frozenset.union(*map(frozenset, last_three))
+    return 100 * len(common) >= 98 * len(union)

@@ -1,0 +1,20 @@
+"""Settings of ingest: those every service has, and the size of its work."""
+
+from pydantic import Field
+
+from splitcart_common.settings import Settings
+
+
+class IngestSettings(Settings):
+    """Read from the environment, prefix ``SPLITCART_``."""
+
+    ingest_schema: str = Field(
+        default="ingest_g1", pattern=r"^ingest_g[0-9]+$", description="the generation that is folded and served"
+    )
+    ingest_batch_messages: int = Field(
+        default=100, ge=1, le=5000, description="most messages a fetch, all partitions"
+    )
+    ingest_connections: int = Field(default=4, ge=2, le=64, description="database connections; one is the relay's")
+    ingest_cached_prices: int = Field(
+        default=1_000_000, ge=0, description="prices of recent stores kept in memory; some 130 bytes each"
+    )

@@ -1,0 +1,105 @@
+-- The SQL of ingest. Arrays in, arrays out: a batch is one statement a table, not one a row.
+
+-- name: add_stores
+-- Rows for stores that are seen before their description has come.
+INSERT INTO stores (store, company)
+SELECT store, company FROM unnest($1::text[], $2::text[]) AS new (store, company) ORDER BY store
+ON CONFLICT (store) DO NOTHING
+
+-- name: store_ids
+SELECT store, store_id FROM stores WHERE store = ANY($1::text[])
+
+-- name: describe_store
+INSERT INTO stores AS s (store, company, name, division, address, suburb, state, postcode, lat, lon,
+                         sells_online, retailer_ref, seen_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+ON CONFLICT (store) DO UPDATE SET
+    name = excluded.name, division = excluded.division, address = excluded.address, suburb = excluded.suburb,
+    state = excluded.state, postcode = excluded.postcode, lat = excluded.lat, lon = excluded.lon,
+    sells_online = excluded.sells_online, retailer_ref = excluded.retailer_ref, seen_at = excluded.seen_at,
+    closed_at = NULL, closed_reason = NULL
+
+-- name: close_store
+INSERT INTO stores AS s (store, company, closed_at, closed_reason) VALUES ($1, $2, $3, $4)
+ON CONFLICT (store) DO UPDATE SET closed_at = excluded.closed_at, closed_reason = excluded.closed_reason
+
+-- name: heads
+SELECT s.store, s.store_id, h.clock, h.next_seq, h.full_seq, h.full_size, h.partial_run
+FROM stores s JOIN store_heads h USING (store_id)
+WHERE s.store_id = ANY($1::int[])
+
+-- name: open_scrapes
+SELECT store_id, seq, scrape_id, scope, started_at FROM scrapes
+WHERE store_id = ANY($1::int[]) AND outcome IS NULL
+
+-- name: open_batches
+SELECT store_id, batch, seen, created, updated, unchanged FROM open_batches WHERE store_id = ANY($1::int[])
+
+-- name: partial_sets
+SELECT store_id, seq, seen FROM scrapes
+WHERE (store_id, seq) IN (SELECT * FROM unnest($1::int[], $2::int[]))
+ORDER BY store_id, seq
+
+-- name: prices
+-- A store's prices as two arrays: a tenth of the time of as many rows.
+SELECT store_id, array_agg(listing_id) AS listings, array_agg(price) AS prices
+FROM latest_prices WHERE store_id = ANY($1::int[]) GROUP BY store_id
+
+-- name: known_scrapes
+SELECT scrape_id FROM scrapes WHERE scrape_id = ANY($1::uuid[])
+
+-- name: write_heads
+INSERT INTO store_heads (store_id, clock, next_seq, full_seq, full_size, partial_run)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (store_id) DO UPDATE SET
+    clock = excluded.clock, next_seq = excluded.next_seq, full_seq = excluded.full_seq,
+    full_size = excluded.full_size, partial_run = excluded.partial_run
+
+-- name: open_scrape
+INSERT INTO scrapes (store_id, seq, scrape_id, scope, started_at) VALUES ($1, $2, $3, $4, $5)
+
+-- name: settle_scrape
+UPDATE scrapes SET settled_at = $3, outcome = $4, listings = $5, created = $6, updated = $7, unchanged = $8,
+                   withdrawn = $9, seen = $10
+WHERE store_id = $1 AND seq = $2
+
+-- name: add_batch
+INSERT INTO open_batches (store_id, batch, seen, created, updated, unchanged) VALUES ($1, $2, $3, $4, $5, $6)
+
+-- name: drop_batches
+DELETE FROM open_batches WHERE store_id = ANY($1::int[])
+
+-- name: add_history
+INSERT INTO price_history (store_id, listing_id, seq, batch, at, price, was_price, special)
+SELECT * FROM unnest($1::int[], $2::int[], $3::int[], $4::int[], $5::timestamptz[], $6::int[], $7::int[], $8::text[])
+
+-- name: write_latest
+INSERT INTO latest_prices (store_id, listing_id, price, changed_seq)
+SELECT * FROM unnest($1::int[], $2::int[], $3::int[], $4::int[])
+ON CONFLICT (store_id, listing_id) DO UPDATE SET price = excluded.price, changed_seq = excluded.changed_seq
+
+-- name: listings
+SELECT sku, listing_id, name, brand, size, barcode, category_path, image_url, described_on
+FROM listings WHERE company = $1 AND sku = ANY($2::text[])
+
+-- name: listings_by_number
+SELECT sku, listing_id, name, brand, size, barcode, category_path, image_url, described_on
+FROM listings WHERE listing_id = ANY($1::int[])
+
+-- name: describe_listings
+-- The join of domain/listings.py, on the database's own row: two processes may both come here. In SKU order, so
+-- that they never wait for each other in a circle. Old content comes back, to tell news from a later day.
+INSERT INTO listings AS l (company, sku, name, brand, size, barcode, category_path, image_url, product_id,
+                           described_on, content_hash)
+SELECT $1, sku, name, brand, size, barcode, coalesce(string_to_array(nullif(category_path, ''), E'\x1f'), '{}'), image_url, product_id,
+       described_on, content_hash
+FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::uuid[],
+            $10::date[], $11::bigint[])
+     AS new (sku, name, brand, size, barcode, category_path, image_url, product_id, described_on, content_hash)
+ORDER BY sku
+ON CONFLICT (company, sku) DO UPDATE SET
+    name = excluded.name, brand = excluded.brand, size = excluded.size, barcode = excluded.barcode,
+    category_path = excluded.category_path, image_url = excluded.image_url, product_id = excluded.product_id,
+    described_on = excluded.described_on, content_hash = excluded.content_hash
+WHERE (excluded.described_on, excluded.content_hash) > (l.described_on, l.content_hash)
+RETURNING l.sku, l.listing_id, old.content_hash AS old_hash, new.content_hash AS new_hash

@@ -1,0 +1,47 @@
+-- What others may read. Bound to one generation's tables: a swap re-creates them (design.md, promise 3).
+-- `{schema}` is the generation.
+
+CREATE OR REPLACE VIEW read.stores AS
+SELECT store, company, name, division, address, suburb, state, postcode, lat, lon, sells_online, retailer_ref,
+       seen_at, closed_at
+FROM {schema}.stores;
+
+CREATE OR REPLACE VIEW read.listings AS
+SELECT company, sku, name, brand, size, barcode, category_path, image_url, product_id
+FROM {schema}.listings;
+
+-- Served prices (protocol.md, rule 8) for stores that are their own anchors, which all are until groups come.
+-- seen_at is the time of the evidence: the latest scrape that says this price still holds.
+CREATE OR REPLACE VIEW read.prices AS
+SELECT s.store, s.company, l.sku, l.product_id, p.price,
+       seen.started_at AS seen_at, s.store AS seen_store, seen.scrape_id AS seen_scrape,
+       changed.started_at AS changed_at, h.was_price, h.special
+FROM {schema}.latest_prices p
+JOIN {schema}.stores s USING (store_id)
+JOIN {schema}.listings l USING (listing_id)
+JOIN {schema}.store_heads head USING (store_id)
+JOIN {schema}.price_history h ON h.store_id = p.store_id AND h.listing_id = p.listing_id AND h.seq = p.changed_seq
+JOIN {schema}.scrapes changed ON changed.store_id = p.store_id AND changed.seq = p.changed_seq
+CROSS JOIN LATERAL (
+    SELECT greatest(p.changed_seq, head.full_seq, max(x.seq)) AS seq
+    FROM {schema}.scrapes x
+    WHERE x.store_id = p.store_id
+      AND x.seq > greatest(p.changed_seq, head.full_seq)
+      AND x.outcome IS NOT NULL
+      AND x.seen @> ARRAY[p.listing_id]
+) evidence
+JOIN {schema}.scrapes seen ON seen.store_id = p.store_id AND seen.seq = evidence.seq
+WHERE p.price IS NOT NULL;
+
+CREATE OR REPLACE VIEW read.scrapes AS
+SELECT s.store, s.company, x.seq, x.scrape_id, x.scope, x.started_at, x.settled_at, x.outcome, x.listings,
+       x.created, x.updated, x.unchanged, x.withdrawn
+FROM {schema}.scrapes x
+JOIN {schema}.stores s USING (store_id);
+
+CREATE OR REPLACE VIEW read.price_history AS
+SELECT s.store, s.company, l.sku, l.product_id, h.seq, h.batch, x.scrape_id, h.at, h.price, h.was_price, h.special
+FROM {schema}.price_history h
+JOIN {schema}.stores s USING (store_id)
+JOIN {schema}.listings l USING (listing_id)
+JOIN {schema}.scrapes x ON x.store_id = h.store_id AND x.seq = h.seq;
