@@ -41,6 +41,7 @@ class ConsumerLoop:
     prefix: str
     clock: Clock
     health: Health
+    instance: str | None = None
     limits: Limits = field(default_factory=Limits)
     _lanes: dict[TopicPartition, Lane] = field(default_factory=dict)
     _failed: asyncio.Future[None] | None = None
@@ -52,7 +53,8 @@ class ConsumerLoop:
         """
         self._failed = asyncio.get_running_loop().create_future()
         group = f"{self.prefix}.{self.service}.{self.purpose}"
-        consumer = make_consumer(self.bootstrap, group, f"splitcart-{self.service}")
+        instance = self.instance and f"{self.service}-{self.purpose}-{self.instance}"
+        consumer = make_consumer(self.bootstrap, group, f"splitcart-{self.service}", instance)
         by_name = {topic.on_broker(self.prefix): topic for topic in self.topics}
         consumer.subscribe(list(by_name), listener=_Assignments(self, consumer, by_name))
         await consumer.start()

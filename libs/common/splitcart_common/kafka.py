@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
     IncompatibleBrokerVersion,
@@ -40,15 +40,16 @@ async def start_producer(bootstrap: str, client_id: str) -> AIOKafkaProducer:
     return producer
 
 
-def make_consumer(bootstrap: str, group: str | None, client_id: str) -> AIOKafkaConsumer:
+def make_consumer(bootstrap: str, group: str, client_id: str, instance: str | None = None) -> AIOKafkaConsumer:
     """A consumer that commits nothing: positions are ours to keep (protocol.md, rule 12).
 
     Between an assignment and our seek aiokafka may already fetch; "earliest" makes it start where nothing can
-    be skipped, and a lane drops what lies below its position.
+    be skipped, and a lane drops what lies below its position. `instance` makes the membership static.
     """
     return AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         group_id=group,
+        group_instance_id=instance,
         client_id=client_id,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -98,7 +99,21 @@ async def ensure_topics(
                 )
     finally:
         await admin.close()
+    await _until_led(bootstrap, missing)
     return [topic.name for topic in missing]
+
+
+async def _until_led(bootstrap: str, topics: Iterable[NewTopic]) -> None:
+    """Wait until every partition has a leader: a created topic is not yet one that answers."""
+    partitions = [TopicPartition(topic.name, n) for topic in topics for n in range(topic.num_partitions)]
+    if not partitions:
+        return
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    await consumer.start()
+    try:
+        await consumer.end_offsets(partitions)  # asks each leader, and again until there is one
+    finally:
+        await consumer.stop()
 
 
 __all__ = [

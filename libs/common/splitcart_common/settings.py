@@ -28,6 +28,12 @@ class Settings(BaseSettings):
     topic_prefix: str = Field(
         default="splitcart", pattern=r"^[a-z][a-z0-9-]*$", description="first word of topics"
     )
+    instance: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9._-]+$",
+        description="this process among its service's: one that is restarted under its name gets its partitions "
+        "back at once, not after the 10 s in which a nameless one is missed",
+    )
     clock: ClockSetting = Field(
         default_factory=ScaledClock.real, description="<virtual start>/<wall anchor>/<speed>"
     )

@@ -69,6 +69,7 @@ def consumer(settings: IngestSettings, pool: Pool, health: Health) -> ConsumerLo
         prefix=settings.topic_prefix,
         clock=settings.clock,
         health=health,
+        instance=settings.instance,
         limits=Limits(messages=settings.ingest_batch_messages),
     )
 

@@ -123,7 +123,7 @@ class ObservationHandler:
             return Skip("barcodes")  # the barcode pass brings their fold
         store = states[message.key]
         listings = message.event.listings if isinstance(message.event, events.ProductsObserved) else ()
-        for fact in decide(store.state, _to_input(message.event, self._book.numbers(ids.company_of(message.key)))):
+        for fact in decide(store.state, to_input(message.event, self._book.numbers(ids.company_of(message.key)))):
             if isinstance(fact, Ignored):
                 return Skip(fact.why)
             evolve(store.state, fact)
@@ -192,7 +192,8 @@ def _event_time(event: Event) -> datetime | None:
     return None
 
 
-def _to_input(event: Event, numbers: Mapping[str, int]) -> Input:
+def to_input(event: Event, numbers: Mapping[str, int]) -> Input:
+    """An event of `product-observed` as the fold takes it; `numbers` know every SKU it observes."""
     match event:
         case events.ScrapeStarted():
             return Start(event.scrape_id, event.started_at, event.scope)

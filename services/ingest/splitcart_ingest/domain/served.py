@@ -82,9 +82,13 @@ class _View:
         listed = (
             seq
             for seq, scrape in self.scrapes.items()
-            if scrape.outcome is not None and scrape.seen is not None and listing in scrape.seen
+            if self._settled(scrape) and scrape.seen is not None and listing in scrape.seen
         )
         return max((0 if row is None else row.seq, self.last_full, *listed))
+
+    def _settled(self, scrape: ScrapeRow) -> bool:
+        """A superseded scrape was still open as long as the one that ended it had not begun."""
+        return scrape.outcome is not None and (scrape.outcome != "superseded" or scrape.seq + 1 in self.scrapes)
 
     def own(self, listing: int, store: str, seq: int) -> Served | None:
         """The store's own row; None where it is a tombstone or there is none."""
