@@ -71,7 +71,8 @@ def test_without_groups_a_price_is_the_last_one_seen_unless_a_full_scrape_missed
         expected: dict[int, int | None] = {}
         rows = {row.scrape_id: row for row in model.scrapes.get(store, {}).values()}
         for scrape in scraped[store]:
-            expected |= {x: price for x, price in scrape.seen if price is not None}
+            first = dict(reversed(scrape.seen))
+            expected |= {x: price for x, price in first.items() if price is not None}
             if rows[scrape.scrape_id].outcome == "full":
                 sold = {x for x, _ in scrape.seen} | set(scrape.refused)
                 expected |= dict.fromkeys(expected.keys() - sold)

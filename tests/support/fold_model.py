@@ -48,9 +48,10 @@ class Model:
                 case Opened():
                     scrapes[fact.seq] = ScrapeRow(fact.seq, fact.scrape_id, fact.at, None, None)
                 case BatchFolded():
-                    history += [HistoryRow(c.listing, fact.seq, fact.at, c.new) for c in fact.changes]
+                    changes = zip(fact.changes.listings, fact.changes.new, strict=True)
+                    history += [HistoryRow(x, fact.seq, fact.at, price) for x, price in changes]
                 case Settled():
-                    history += [HistoryRow(c.listing, fact.seq, fact.started_at, None) for c in fact.withdrawn]
+                    history += [HistoryRow(x, fact.seq, fact.started_at, None) for x in fact.withdrawn]
                     scrapes[fact.seq] = ScrapeRow(
                         fact.seq, fact.scrape_id, fact.started_at, fact.outcome, fact.seen
                     )
@@ -132,6 +133,8 @@ def scrapes(draw: st.DrawFn, store: str, number: int) -> Scrape:
     # Half of all scrapes see everything: then full ones, the 90 % rule and withdrawals all happen.
     if draw(st.booleans()):
         seen = list(LISTINGS)
+    # A listing may come again in a later category, at another price.
+    seen += draw(st.lists(st.sampled_from(LISTINGS), max_size=2))
     # Times jitter backwards on purpose: the fold must clamp them.
     start = EPOCH + timedelta(hours=24 * number + draw(st.integers(-30, 6)))
     return Scrape(

@@ -143,15 +143,17 @@ def fold_of(raws: list[Raw]) -> Fold:
                 case Opened():
                     scrapes[store, fact.seq] = (store, fact.seq, fact.scrape_id, fact.at, None, None, None)
                 case BatchFolded():
-                    for c in fact.changes:
-                        terms = (listings[c.index].was_price, listings[c.index].special)
-                        history.add((store, skus[c.listing], fact.seq, fact.batch, fact.at, c.new, *terms))
+                    for number, place, price in zip(
+                        fact.changes.listings, fact.changes.places, fact.changes.new, strict=True
+                    ):
+                        terms = (listings[place].was_price, listings[place].special)
+                        history.add((store, skus[number], fact.seq, fact.batch, fact.at, price, *terms))
                 case Settled():
                     seen = None if fact.seen is None else tuple(sorted(skus[n] for n in fact.seen))
                     end = (fact.started_at, fact.settled_at, fact.outcome, seen)
                     scrapes[store, fact.seq] = (store, fact.seq, fact.scrape_id, *end)
-                    for c in fact.withdrawn:
-                        history.add((store, skus[c.listing], fact.seq, 0, fact.started_at, None, None, "none"))
+                    for number in fact.withdrawn:
+                        history.add((store, skus[number], fact.seq, 0, fact.started_at, None, None, "none"))
     latest = {(store, skus[n], price) for store, state in states.items() for n, price in state.prices.items()}
     return Fold(frozenset(history), frozenset(scrapes.values()), frozenset(latest))
 
@@ -173,8 +175,7 @@ async def fold_in(database: str, schema: str = "ingest_g1") -> Fold:
     try:
         await connection.execute(f"SET search_path = {schema}, public")
         history = await connection.fetch(
-            "SELECT store, sku, seq, batch, at, price, was_price, special FROM price_history "
-            "JOIN stores USING (store_id) JOIN listings USING (listing_id)"
+            "SELECT store, sku, seq, batch, at, price, was_price, special FROM read.price_history"
         )
         scrapes = await connection.fetch(
             "SELECT store, seq, scrape_id, started_at, settled_at, outcome, "

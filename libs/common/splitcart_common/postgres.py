@@ -1,6 +1,6 @@
 """Postgres with our defaults: a pool on one schema, named SQL, and what may be tried again."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -32,14 +32,25 @@ TRANSIENT = (
 
 
 async def create_pool(
-    dsn: str, *, schema: str, service: str, min_size: int = 1, max_size: int = 4, timeout: float = 30
+    dsn: str,
+    *,
+    schema: str,
+    service: str,
+    min_size: int = 1,
+    max_size: int = 4,
+    timeout: float = 30,
+    set_up: Callable[[Connection], Awaitable[None]] | None = None,
 ) -> Pool:
-    """A pool whose connections see `schema` first, then read.* by name; statements end after `timeout` s."""
+    """A pool whose connections see `schema` first, then read.* by name; statements end after `timeout` s.
+
+    `set_up` is run once on every new connection.
+    """
     return await asyncpg.create_pool(
         dsn,
         min_size=min_size,
         max_size=max_size,
         command_timeout=timeout,
+        init=set_up,  # type: ignore[arg-type] # its stubs know of no pool's own connection here
         server_settings={
             "search_path": f"{schema},public",
             "application_name": f"splitcart-{service}",

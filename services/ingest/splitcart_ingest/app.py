@@ -19,6 +19,7 @@ from splitcart_common.topics import PRODUCT_OBSERVED, STORES
 from splitcart_ingest.book import ListingBook
 from splitcart_ingest.handlers import ByTopic, ObservationHandler, StoreHandler
 from splitcart_ingest.settings import IngestSettings
+from splitcart_ingest.store import set_up
 
 SERVICE = "ingest"
 TOPICS = (PRODUCT_OBSERVED, STORES)
@@ -96,6 +97,7 @@ async def _pool(settings: IngestSettings) -> Pool:
         schema=settings.ingest_schema,
         service=SERVICE,
         max_size=settings.ingest_connections,
+        set_up=set_up,
     )
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from splitcart_common import ids, outbox
-from splitcart_common.events import ListingDescribed, ProductsObserved
+from splitcart_common.events import ListingDescribed, ObservedListing, ProductsObserved
 from splitcart_common.lanes import Message
 from splitcart_common.postgres import Connection, Pool
 from splitcart_ingest.domain.identity import product_id
@@ -54,25 +54,43 @@ class ListingBook:
 
     async def describe(self, company: str, messages: Sequence[tuple[Message, ProductsObserved]]) -> None:
         """Fold what messages call their listings; news goes out as ListingDescribed, in the same transaction."""
+        news = self._unlike(company, messages)
+        await self.look_up(company, {observed.sku for _, observed in news})
         known = self._descriptions.setdefault(company, {})
-        await self.look_up(company, {o.sku for _, event in messages for o in event.listings if o.sku not in known})
         wanted: dict[str, Description] = {}
         cause: dict[str, Message] = {}
-        for message, event in messages:
-            day = message.envelope.occurred_at.date()
-            for observed in event.listings:
-                before = wanted.get(observed.sku) or known.get(observed.sku)
-                fields = fields_of(observed)
-                if before is not None and before.day >= day and before.fields == fields:
-                    continue  # nearly always: a description changes about once a year
-                after = join(before, Description(day, fields))
-                if after is not before:
-                    wanted[observed.sku], cause[observed.sku] = after, message
+        for message, observed in news:
+            before = wanted.get(observed.sku) or known.get(observed.sku)
+            after = join(before, Description(message.envelope.occurred_at.date(), fields_of(observed)))
+            if after is not before:
+                wanted[observed.sku], cause[observed.sku] = after, message
         if wanted:
             async with self._pool.acquire() as connection, connection.transaction():
                 await self._write(connection, company, wanted, cause)
             # What stands now: another process may have known better.
             self._learn(company, await self._pool.fetch(SQL["listings"], company, list(wanted)))
+
+    def _unlike(
+        self, company: str, messages: Sequence[tuple[Message, ProductsObserved]]
+    ) -> list[tuple[Message, ObservedListing]]:
+        """The sightings that say something new.
+
+        Nearly none do: a description changes about once a year, and this loop, the only one over every listing
+        ever seen, is kept flat for them.
+        """
+        known = self._descriptions.setdefault(company, {}).get
+        news = []
+        for message, event in messages:
+            day = message.envelope.occurred_at.date()
+            for o in event.listings:
+                before = known(o.sku)
+                if (
+                    before is None
+                    or before.day < day
+                    or before.fields != (o.name, o.brand, o.size, o.barcode, o.category_path, o.image_url)
+                ):
+                    news.append((message, o))
+        return news
 
     async def _write(
         self, connection: Connection, company: str, wanted: Mapping[str, Description], cause: Mapping[str, Message]

@@ -41,7 +41,7 @@ def to_rows(
         )
 
     match fact:
-        case BatchFolded() if fact.changes:
+        case BatchFolded() if fact.changes.listings:
             batch = ids.batch_id(fact.scrape_id, fact.batch)
             changed = _changed(store, fact, listings)
             yield row(changed, fact.scrape_id, ids.derived_id(batch, changed.TYPE), fact.at)
@@ -52,7 +52,7 @@ def to_rows(
                     scrape_id=fact.scrape_id,
                     seq=fact.seq,
                     at=fact.started_at,
-                    skus=tuple(sku(change.listing) for change in fact.withdrawn),
+                    skus=tuple(map(sku, fact.withdrawn)),
                 )
                 event_id = ids.derived_id(fact.scrape_id, withdrawn.TYPE)
                 yield row(withdrawn, fact.scrape_id, event_id, fact.settled_at)
@@ -63,22 +63,18 @@ def to_rows(
 
 
 def _changed(store: str, fact: BatchFolded, listings: Sequence[events.ObservedListing]) -> events.PricesChanged:
-    changes = []
-    for change in fact.changes:
-        listing = listings[change.index]
-        assert change.new is not None  # noqa: S101 - a batch never withdraws
-        changes.append(
-            events.PriceChange(
-                sku=listing.sku, old=change.old, new=change.new, was=listing.was_price, special=listing.special
-            )
-        )
+    tiles = [listings[place] for place in fact.changes.places]
+    changes = tuple(
+        events.PriceChange(tile.sku, new, old, tile.was_price, tile.special)
+        for tile, new, old in zip(tiles, fact.changes.new, fact.changes.old, strict=True)
+    )
     return events.PricesChanged(
         store=store,
         scrape_id=fact.scrape_id,
         seq=fact.seq,
         batch=fact.batch,
         at=fact.at,
-        changes=tuple(changes),
+        changes=changes,
     )
 
 
@@ -95,5 +91,5 @@ def _settled(store: str, fact: Settled, sku: Sku) -> events.StoreSettled:
         unchanged=fact.unchanged,
         withdrawn=len(fact.withdrawn),
         listings=fact.listings,
-        seen=tuple(sku(number) for number in fact.seen or ()),
+        seen=tuple(map(sku, fact.seen or ())),
     )

@@ -2,18 +2,26 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from itertools import repeat
+from typing import Any, get_args
 from uuid import UUID
 
 from splitcart_common.events import ObservedListing, StoreClosed, StoreDiscovered
+from splitcart_common.events.observations import Special
 from splitcart_common.ids import company_of
 from splitcart_common.postgres import Connection, load_queries
+from splitcart_ingest.copying import NULL, copy
 from splitcart_ingest.domain.prices import BatchFolded, Fact, Opened, OpenScrape, Settled, StoreState
 
 SQL = load_queries("splitcart_ingest")
 
+SPECIALS = get_args(Special)
+"""A special is stored as its place here; the wire format fixes the order for ever."""
+
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(slots=True)
@@ -72,29 +80,57 @@ async def known_scrapes(connection: Connection, scrape_ids: Sequence[UUID]) -> s
 
 
 @dataclass(slots=True)
+class _Rows:
+    """Rows of price_history, as columns."""
+
+    store: list[int] = field(default_factory=list)
+    listing: list[int] = field(default_factory=list)
+    seq: list[int] = field(default_factory=list)
+    batch: list[int] = field(default_factory=list)
+    at: list[int] = field(default_factory=list)
+    price: list[int] = field(default_factory=list)
+    was_price: list[int] = field(default_factory=list)
+    special: list[int] = field(default_factory=list)
+
+    def columns(self) -> dict[str, tuple[int, Sequence[int]]]:
+        return {
+            "store_id": (4, self.store),
+            "listing_id": (4, self.listing),
+            "seq": (4, self.seq),
+            "batch": (4, self.batch),
+            "at": (8, self.at),
+            "price": (4, self.price),
+            "was_price": (4, self.was_price),
+            "special": (2, self.special),
+        }
+
+
+@dataclass(slots=True)
 class Writes:
-    """What a batch of messages has to write, gathered over many facts, one statement a table."""
+    """What a batch of messages has to write, gathered over many facts, one statement a table.
+
+    `added` and `changed` are latest prices by store: listing -> (price, seq), for rows that are new and rows
+    that are there already.
+    """
 
     heads: dict[int, StoreState] = field(default_factory=dict)
     opened: list[tuple[Any, ...]] = field(default_factory=list)
     settled: list[tuple[Any, ...]] = field(default_factory=list)
     batches: dict[tuple[int, int], BatchFolded] = field(default_factory=dict)
     closed: set[int] = field(default_factory=set)
-    history: list[tuple[int, int, int, int, datetime, int | None, int | None, str]] = field(default_factory=list)
-    latest: dict[tuple[int, int], tuple[int | None, int]] = field(default_factory=dict)
+    history: _Rows = field(default_factory=_Rows)
+    added: dict[int, dict[int, tuple[int, int]]] = field(default_factory=dict)
+    changed: dict[int, dict[int, tuple[int, int]]] = field(default_factory=dict)
 
     def add(self, store: StoredStore, fact: Fact, listings: Sequence[ObservedListing]) -> None:
-        """Note a fact; `listings` are those of its batch, by index: they tell the terms of a change."""
+        """Note a fact; `listings` are those of its batch, by place: they tell the terms of a change."""
         number = store.store_id
         match fact:
             case Opened():
                 self.opened.append((number, fact.seq, fact.scrape_id, fact.scope, fact.at))
             case BatchFolded():
                 self.batches[number, fact.batch] = fact
-                for change in fact.changes:
-                    row = (number, change.listing, fact.seq, fact.batch, fact.at, change.new)
-                    self.history.append((*row, listings[change.index].was_price, listings[change.index].special))
-                    self.latest[number, change.listing] = (change.new, fact.seq)
+                self._add_changes(number, fact, listings)
             case Settled():
                 # Batches of this very transaction need never be written.
                 for key in [key for key in self.batches if key[0] == number]:
@@ -103,12 +139,47 @@ class Writes:
                 counts = (fact.created, fact.updated, fact.unchanged, len(fact.withdrawn))
                 outcome = (fact.settled_at, fact.outcome, fact.listings, *counts, fact.seen)
                 self.settled.append((number, fact.seq, *outcome))
-                for change in fact.withdrawn:
-                    row = (number, change.listing, fact.seq, 0, fact.started_at, None)
-                    self.history.append((*row, None, "none"))
-                    self.latest[number, change.listing] = (None, fact.seq)
+                self._add_withdrawn(number, fact)
         if isinstance(fact, Opened | Settled):
             self.heads[number] = store.state
+
+    def _add_changes(self, number: int, fact: BatchFolded, listings: Sequence[ObservedListing]) -> None:
+        changes = fact.changes
+        count = len(changes.listings)
+        if not count:
+            return
+        tiles = [listings[place] for place in changes.places]
+        self._add_rows(number, changes.listings, fact.seq, fact.batch, fact.at)
+        self.history.price += changes.new
+        self.history.was_price += [NULL if tile.was_price is None else tile.was_price for tile in tiles]
+        self.history.special += [SPECIALS.index(tile.special) for tile in tiles]
+        rows = list(zip(changes.listings, zip(changes.new, repeat(fact.seq), strict=False), strict=False))
+        self.added.setdefault(number, {}).update(rows[: changes.rows_added])
+        self._set(number, rows[changes.rows_added :])
+
+    def _add_withdrawn(self, number: int, fact: Settled) -> None:
+        count = len(fact.withdrawn)
+        self._add_rows(number, fact.withdrawn, fact.seq, 0, fact.started_at)
+        self.history.price += [NULL] * count
+        self.history.was_price += [NULL] * count
+        self.history.special += [0] * count
+        self._set(number, [(listing, (NULL, fact.seq)) for listing in fact.withdrawn])
+
+    def _add_rows(self, number: int, listings: Sequence[int], seq: int, batch: int, at: datetime) -> None:
+        count = len(listings)
+        self.history.store += [number] * count
+        self.history.listing += listings
+        self.history.seq += [seq] * count
+        self.history.batch += [batch] * count
+        self.history.at += [(at - _POSTGRES_EPOCH) // _MICROSECOND] * count
+
+    def _set(self, number: int, rows: Sequence[tuple[int, tuple[int, int]]]) -> None:
+        added = self.added.get(number)
+        if added:  # a row of this very transaction is not there to be updated yet
+            here = [row for row in rows if row[0] in added]
+            added.update(here)
+            rows = [row for row in rows if row[0] not in added]
+        self.changed.setdefault(number, {}).update(rows)
 
 
 async def write(connection: Connection, writes: Writes) -> None:
@@ -124,10 +195,28 @@ async def write(connection: Connection, writes: Writes) -> None:
             for (number, batch), fact in writes.batches.items()
         ]
         await connection.executemany(SQL["add_batch"], rows)
-    if writes.history:
-        await connection.execute(SQL["add_history"], *zip(*writes.history, strict=True))
-        latest = [(*key, *value) for key, value in sorted(writes.latest.items())]
-        await connection.execute(SQL["write_latest"], *zip(*latest, strict=True))
+    await copy(connection, "price_history", writes.history.columns())
+    for number, added in writes.added.items():
+        await copy(connection, "latest_prices", {"store_id": (4, [number] * len(added)), **_latest(added)})
+    for number, changed in writes.changed.items():
+        if changed:
+            await copy(connection, "incoming", _latest(changed))
+            # The store is named: from some 10,000 rows on the planner else scans the whole table.
+            await connection.execute(SQL["update_latest"], number)
+            await connection.execute(SQL["clear_incoming"])
+
+
+def _latest(rows: Mapping[int, tuple[int, int]]) -> dict[str, tuple[int, Sequence[int]]]:
+    return {
+        "listing_id": (4, list(rows)),
+        "price": (4, [price for price, _ in rows.values()]),
+        "changed_seq": (4, [seq for _, seq in rows.values()]),
+    }
+
+
+async def set_up(connection: Connection) -> None:
+    """What each connection of the pool needs: the table that changed prices are copied through."""
+    await connection.execute(SQL["incoming"])
 
 
 async def _write_scrapes(connection: Connection, writes: Writes) -> None:

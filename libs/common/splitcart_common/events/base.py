@@ -23,7 +23,11 @@ Version = Annotated[int, Meta(ge=1, description="Counts up per company.")]
 
 
 class Event(Struct, frozen=True):
-    """A fact: immutable and past tense. Subclasses give their wire name and version by hand."""
+    """A fact: immutable and past tense. Subclasses give their wire name and version by hand.
+
+    The parts that a message holds by the hundred are declared ``gc=False``: they hold no reference that could
+    lead back to them, and the garbage collector otherwise takes three quarters of the time of decoding.
+    """
 
     TYPE: ClassVar[str]
     VERSION: ClassVar[int] = 1

@@ -26,14 +26,14 @@ Special = Literal["none", "special", "half", "down", "new", "clearance"]
 Name = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
-class Multibuy(Struct, frozen=True):
+class Multibuy(Struct, frozen=True, gc=False):
     """So many for so much in all."""
 
     quantity: Annotated[int, Meta(ge=2, le=1000)]
     total: Cents
 
 
-class ObservedListing(Struct, frozen=True):
+class ObservedListing(Struct, frozen=True, gc=False):
     """One listing as one store showed it; `price` is null where the tile bears none."""
 
     sku: Sku
@@ -57,7 +57,7 @@ class ObservedListing(Struct, frozen=True):
     url: LongText | None = None
 
 
-class PageRead(Struct, frozen=True):
+class PageRead(Struct, frozen=True, gc=False):
     """When a page of a scrape was asked for and had arrived: the price on it was true in between."""
 
     page: Count

@@ -11,7 +11,7 @@ from splitcart_common.events.observations import Batch, Special
 Outcome = Literal["full", "partial", "abandoned", "superseded"]
 
 
-class PriceChange(Struct, frozen=True):
+class PriceChange(Struct, frozen=True, gc=False):
     """One listing's price before (null: not on record, or withdrawn) and after."""
 
     sku: Sku

@@ -107,13 +107,18 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A listing's price before and after; `index` is its place in the batch, -1 for a withdrawal."""
+class Changes:
+    """Changed prices of a batch, side by side.
 
-    listing: int
-    old: int | None
-    new: int | None
-    index: int = -1
+    The listing, its price before (None: none on record, or withdrawn) and after, its place in the batch, and
+    how many of them (the first ones) had no row at all before.
+    """
+
+    listings: Sequence[int] = ()
+    old: Sequence[int | None] = ()
+    new: Sequence[int] = ()
+    places: Sequence[int] = ()
+    rows_added: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +129,8 @@ class BatchFolded:
     seq: int
     batch: int
     at: datetime
-    seen: tuple[int, ...]
-    changes: tuple[Change, ...]
+    seen: Sequence[int]
+    changes: Changes
     created: int
     updated: int
     unchanged: int
@@ -144,7 +149,7 @@ class Settled:
     created: int
     updated: int
     unchanged: int
-    withdrawn: tuple[Change, ...]
+    withdrawn: tuple[int, ...]
     seen: tuple[int, ...] | None
     in_partial_run: bool
 
@@ -191,13 +196,11 @@ def evolve(state: StoreState, fact: Fact) -> None:
             scrape.created += fact.created
             scrape.updated += fact.updated
             scrape.unchanged += fact.unchanged
-            for change in fact.changes:
-                state.prices[change.listing] = change.new
+            state.prices.update(zip(fact.changes.listings, fact.changes.new, strict=True))
         case Settled():
             state.clock = fact.settled_at
             state.open = None
-            for change in fact.withdrawn:
-                state.prices[change.listing] = None
+            state.prices.update(dict.fromkeys(fact.withdrawn))
             if fact.outcome == "full":
                 state.full_seq, state.full_size, state.partials = fact.seq, fact.listings, ()
             elif fact.in_partial_run:
@@ -222,31 +225,56 @@ def _batch(state: StoreState, message: Batch) -> BatchFolded | Ignored:
         return Ignored("not-open")
     if message.batch in scrape.batches:
         return Ignored("repeat")
-    prices = state.prices
-    before = scrape.seen
-    seen: dict[int, None] = {}
-    changes: list[Change] = []
-    created = 0
-    for index, (listing, price) in enumerate(zip(message.listings, message.prices, strict=True)):
-        # The first sighting in a scrape stands, so that the split into batches cannot matter.
-        if listing in before or listing in seen:
-            continue
-        seen[listing] = None
-        old = prices.get(listing)
-        if price is not None and price != old:
-            created += old is None
-            changes.append(Change(listing, old, price, index))
+    places = _first_sightings(message.listings, scrape.seen)
+    listings = [message.listings[place] for place in places]
+    changes, created = _changes(state.prices, listings, [message.prices[place] for place in places], places)
     return BatchFolded(
         scrape_id=scrape.scrape_id,
         seq=scrape.seq,
         batch=message.batch,
         at=scrape.at,
-        seen=tuple(seen),
-        changes=tuple(changes),
+        seen=listings,
+        changes=changes,
         created=created,
-        updated=len(changes) - created,
-        unchanged=len(seen) - len(changes),
+        updated=len(changes.listings) - created,
+        unchanged=len(listings) - len(changes.listings),
     )
+
+
+def _first_sightings(listings: Sequence[int], before: Collection[int]) -> Sequence[int]:
+    """The places whose listing this scrape has not seen yet, in order.
+
+    The first sighting in a scrape stands, so that the split into batches cannot matter.
+    """
+    if len(set(listings)) == len(listings) and set(listings).isdisjoint(before):
+        return range(len(listings))  # nearly always: a scraper drops repeats itself
+    first: dict[int, int] = {}
+    for place, listing in enumerate(listings):
+        if listing not in before:
+            first.setdefault(listing, place)
+    return list(first.values())
+
+
+def _changes(
+    known: Mapping[int, int | None], listings: Sequence[int], prices: Sequence[int | None], places: Sequence[int]
+) -> tuple[Changes, int]:
+    """What differs from the known prices, and how many of it had no price; a tile without one changes nothing."""
+    old = list(map(known.get, listings))
+    differing = [i for i, price in enumerate(prices) if price is not None and price != old[i]]
+    if not differing:
+        return Changes(), 0
+    added = [i for i in differing if old[i] is None and listings[i] not in known]
+    if added:
+        fresh = set(added)
+        differing = added + [i for i in differing if i not in fresh]
+    changes = Changes(
+        listings=[listings[i] for i in differing],
+        old=[old[i] for i in differing],
+        new=[price for i in differing if (price := prices[i]) is not None],
+        places=[places[i] for i in differing],
+        rows_added=len(added),
+    )
+    return changes, changes.old.count(None)
 
 
 def _complete(state: StoreState, message: Complete) -> Settled | Ignored:
@@ -291,9 +319,8 @@ def _settle(
     )
 
 
-def _unseen(prices: Mapping[int, int | None], seen: frozenset[int]) -> tuple[Change, ...]:
-    gone = sorted(listing for listing, price in prices.items() if price is not None and listing not in seen)
-    return tuple(Change(listing, prices[listing], None) for listing in gone)
+def _unseen(prices: Mapping[int, int | None], seen: frozenset[int]) -> tuple[int, ...]:
+    return tuple(sorted(x for x, price in prices.items() if price is not None and x not in seen))
 
 
 def _open(state: StoreState, scrape_id: UUID) -> OpenScrape | None:

@@ -69,14 +69,16 @@ INSERT INTO open_batches (store_id, batch, seen, created, updated, unchanged) VA
 -- name: drop_batches
 DELETE FROM open_batches WHERE store_id = ANY($1::int[])
 
--- name: add_history
-INSERT INTO price_history (store_id, listing_id, seq, batch, at, price, was_price, special)
-SELECT * FROM unnest($1::int[], $2::int[], $3::int[], $4::int[], $5::timestamptz[], $6::int[], $7::int[], $8::text[])
+-- name: incoming
+-- Changed prices of one store on their way into latest_prices.
+CREATE TEMP TABLE IF NOT EXISTS incoming (listing_id int, price int, changed_seq int)
 
--- name: write_latest
-INSERT INTO latest_prices (store_id, listing_id, price, changed_seq)
-SELECT * FROM unnest($1::int[], $2::int[], $3::int[], $4::int[])
-ON CONFLICT (store_id, listing_id) DO UPDATE SET price = excluded.price, changed_seq = excluded.changed_seq
+-- name: update_latest
+UPDATE latest_prices p SET price = n.price, changed_seq = n.changed_seq
+FROM incoming n WHERE p.store_id = $1 AND p.listing_id = n.listing_id
+
+-- name: clear_incoming
+TRUNCATE incoming
 
 -- name: listings
 SELECT sku, listing_id, name, brand, size, barcode, category_path, image_url, described_on

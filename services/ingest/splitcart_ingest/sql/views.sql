@@ -15,7 +15,8 @@ FROM {schema}.listings;
 CREATE OR REPLACE VIEW read.prices AS
 SELECT s.store, s.company, l.sku, l.product_id, p.price,
        seen.started_at AS seen_at, s.store AS seen_store, seen.scrape_id AS seen_scrape,
-       changed.started_at AS changed_at, h.was_price, h.special
+       changed.started_at AS changed_at, h.was_price,
+       (ARRAY['none', 'special', 'half', 'down', 'new', 'clearance'])[h.special + 1] AS special
 FROM {schema}.latest_prices p
 JOIN {schema}.stores s USING (store_id)
 JOIN {schema}.listings l USING (listing_id)
@@ -40,7 +41,8 @@ FROM {schema}.scrapes x
 JOIN {schema}.stores s USING (store_id);
 
 CREATE OR REPLACE VIEW read.price_history AS
-SELECT s.store, s.company, l.sku, l.product_id, h.seq, h.batch, x.scrape_id, h.at, h.price, h.was_price, h.special
+SELECT s.store, s.company, l.sku, l.product_id, h.seq, h.batch, x.scrape_id, h.at, h.price, h.was_price,
+       (ARRAY['none', 'special', 'half', 'down', 'new', 'clearance'])[h.special + 1] AS special
 FROM {schema}.price_history h
 JOIN {schema}.stores s USING (store_id)
 JOIN {schema}.listings l USING (listing_id)

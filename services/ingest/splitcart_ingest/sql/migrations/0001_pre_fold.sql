@@ -87,7 +87,7 @@ CREATE TABLE price_history (
     at         timestamptz NOT NULL,
     price      int,
     was_price  int,
-    special    text NOT NULL,
+    special    smallint NOT NULL,       -- place in none, special, half, down, new, clearance
     PRIMARY KEY (store_id, listing_id, seq)
 );
 
