@@ -1,6 +1,7 @@
 """How a worker service runs: logs, health port, signals, one coroutine, and an exit code that means something."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable
 

@@ -29,7 +29,7 @@ TOPICS = (PRODUCT_OBSERVED, STORES)
 async def main(settings: IngestSettings, health: Health, stop: asyncio.Event) -> None:
     """Fold until `stop` is set. Waits for the server and the broker; other errors pass through."""
     await until_there("postgres", lambda: prepare(settings), unavailable=_NO_DATABASE, health=health)
-    pool = await until_there("postgres", lambda: _pool(settings), unavailable=UNAVAILABLE, health=health)
+    pool = await until_there("postgres", lambda: open_pool(settings), unavailable=UNAVAILABLE, health=health)
     try:
         producer = await until_there(
             "kafka",
@@ -84,14 +84,15 @@ async def prepare(settings: IngestSettings) -> None:
     """Bring the schema up to date and let the read views show it."""
     await asyncio.to_thread(migrate, settings.postgres_dsn, settings.ingest_schema, ["splitcart_ingest"])
     views = files("splitcart_ingest").joinpath("sql/views.sql").read_text()
-    pool = await _pool(settings)
+    pool = await open_pool(settings)
     try:
         await pool.execute(views.replace("{schema}", settings.ingest_schema))
     finally:
         await pool.close()
 
 
-async def _pool(settings: IngestSettings) -> Pool:
+async def open_pool(settings: IngestSettings) -> Pool:
+    """Connections of ingest's role to the generation it folds."""
     return await create_pool(
         settings.postgres_dsn,
         schema=settings.ingest_schema,
