@@ -108,7 +108,7 @@ async def _until_led(bootstrap: str, topics: Iterable[NewTopic]) -> None:
     partitions = [TopicPartition(topic.name, n) for topic in topics for n in range(topic.num_partitions)]
     if not partitions:
         return
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, retry_backoff_ms=5)
     await consumer.start()
     try:
         await consumer.end_offsets(partitions)  # asks each leader, and again until there is one

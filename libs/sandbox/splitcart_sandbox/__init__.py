@@ -1,0 +1,1 @@
+"""All of SplitCart on one machine: a real broker and database, simulated retailers, the services."""

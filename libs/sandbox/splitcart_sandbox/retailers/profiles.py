@@ -1,0 +1,70 @@
+"""How each company prices and ranges: the numbers of the simulated country, one profile a company."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import sqrt
+from typing import Final
+
+from splitcart_sandbox.retailers.processes import DAY
+from splitcart_sandbox.retailers.zones import MakeZoning, Zone, by_geography
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyProfile:
+    """The numbers of one company. Shares are fractions of a store's range.
+
+    `range_overlap` is the share of a store's range that another store of its zone has too, `zone_overlap` the
+    same for two zones (1: zones range alike); `turn_share` is the share of prices that change at the weekly turn,
+    `drift_per_day` the share that changes at any hour otherwise, `churn_per_week` the share of a store's range
+    that comes or goes: half of it everywhere (new and delisted), half at that store. `special_depths` are
+    percentages off, drawn evenly: repeat one to make it likelier. Clearances are local to a store.
+    """
+
+    company: str
+    listings: int
+    zoning: MakeZoning
+    range_overlap: float
+    turn_share: float
+    drift_per_day: float
+    special_depths: tuple[int, ...]
+    zone_overlap: float = 1.0
+    churn_per_week: float = 0.002
+    clearance_share: float = 0.005
+    clearance_days: tuple[int, int] = (3, 14)
+    moves_per_month: float = 0.01
+    closures_per_month: float = 0.002
+
+    @property
+    def special_share(self) -> float:
+        """Share of prices on special in a week, so that `turn_share` of them change from one week to the next."""
+        return 1 - sqrt(1 - self.turn_share)
+
+    @property
+    def drift_seconds(self) -> int:
+        """How long a regular price stands on the mean; 0 for ever."""
+        return round(DAY / self.drift_per_day) if self.drift_per_day else 0
+
+    @property
+    def clearance_chance(self) -> float:
+        """Chance of a clearance in each slot of `CLEARANCE_SLOT`, so that `clearance_share` are in one."""
+        return self.clearance_share * CLEARANCE_SLOT * 2 / (sum(self.clearance_days) * DAY)
+
+
+CLEARANCE_SLOT: Final = 28 * DAY
+
+PROFILES: Final[Mapping[str, CompanyProfile]] = {
+    "aldi": CompanyProfile(
+        company="aldi",
+        listings=2_600,
+        zoning=by_geography(
+            Zone("east", 0.02, ("NSW", "ACT")),
+            Zone("south", 0.02, ("VIC", "SA", "TAS")),
+            Zone("north-west", 0.02, ("QLD", "WA", "NT")),
+        ),
+        range_overlap=0.91,
+        turn_share=0.03,
+        drift_per_day=0.0005,
+        special_depths=(10, 15, 20, 25, 30),
+    ),
+}
+"""Every company the simulator can play, by its key."""

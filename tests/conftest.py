@@ -1,0 +1,42 @@
+"""Fixtures every test may ask for; the broker and the server start when the first test needs them."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from splitcart_sandbox.stack import Stack
+from tests.support.stack import Server, fresh_database, fresh_prefix, session_stack, template_server
+
+
+@pytest.fixture(scope="session")
+async def stack() -> AsyncIterator[Stack]:
+    """The run's broker and server; `stack.supervisor.restart("kafka", kill=True)` kills and restarts one."""
+    async with session_stack() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def broker(stack: Stack) -> str:
+    """The address of the run's broker, host:port."""
+    return stack.bootstrap
+
+
+@pytest.fixture(scope="session")
+async def postgres(stack: Stack) -> AsyncIterator[Server]:
+    """The run's server: `.dsn` is the superuser's address, `.template` a prepared database."""
+    async with template_server(stack.dsn) as server:
+        yield server
+
+
+@pytest.fixture
+async def database(postgres: Server) -> AsyncIterator[str]:
+    """The superuser's address of a database of the test's own, with roles, schemas and extensions."""
+    async with fresh_database(postgres) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+async def topic_prefix(broker: str) -> AsyncIterator[str]:
+    """A topic prefix of the test's own; make its topics with splitcart_common.kafka.ensure_topics."""
+    async with fresh_prefix(broker) as prefix:
+        yield prefix

@@ -1,0 +1,171 @@
+"""The simulator as a process, over HTTP on a free port: what a scraper meets."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import httpx
+import orjson
+import pytest
+
+from splitcart_common.clock import ScaledClock
+from splitcart_sandbox.retailers.settings import SimulatorSettings
+from splitcart_sandbox.retailers.world import World
+
+CLOCK = ScaledClock(datetime(2026, 9, 1, tzinfo=UTC), datetime.now(UTC), 14_400.0)
+ENVIRONMENT = {
+    "SPLITCART_CLOCK": str(CLOCK),
+    "SPLITCART_SIMULATOR_PORT": "0",
+    "SPLITCART_SIMULATOR_STORES": "20",
+    "SPLITCART_SIMULATOR_LISTINGS": "450",
+    "SPLITCART_SIMULATOR_SLOW_SECONDS": "30",
+    "SPLITCART_SIMULATOR_LATENCY_SECONDS": "0.02",
+}
+COMMAND = [sys.executable, "-m", "splitcart_sandbox.retailers"]
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    process = subprocess.Popen(COMMAND, env=os.environ | ENVIRONMENT, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        yield orjson.loads(process.stdout.readline())["listening"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=address, timeout=5) as client:
+        yield client
+        client.delete("/faults")
+
+
+def walk(client: httpx.Client, point: str) -> tuple[dict[str, int], list[list[str]]]:
+    """Every price of a store as a scraper reads it, and each read's virtual interval."""
+    prices: dict[str, int] = {}
+    reads: list[list[str]] = []
+    tree = client.get("/aldi/v2/product-category-tree", params={"servicePoint": point}).json()["data"]
+    for leaf in (leaf for root in tree for leaf in root["children"]):
+        for offset in range(0, 1_000, 30):
+            query = {"servicePoint": point, "categoryKey": leaf["key"], "limit": 30, "offset": offset}
+            since = CLOCK.now().isoformat()
+            answer = client.get("/aldi/v3/product-search", params=query)
+            if answer.status_code == 400:
+                break
+            for tile in answer.json()["data"]:
+                prices[tile["sku"]] = tile["price"]["amount"]
+                reads.append([tile["sku"], since, CLOCK.now().isoformat(), tile["price"]["amount"]])
+    return prices, reads
+
+
+def test_every_price_read_was_true_when_it_was_read(client: httpx.Client):
+    here = {"latitude": -33.87, "longitude": 151.2, "includeNearbyServicePoints": "true"}
+    point = client.get("/aldi/v2/service-points", params=here).json()["data"][0]["id"]
+    prices, reads = walk(client, point)
+    assert 400 < len(prices) < 500
+    body = {"store": f"aldi:{point}", "reads": [read[:3] for read in reads]}
+    truth = client.post("/truth/reads", json=body).json()["prices"]
+    assert all(price in held for (*_, price), held in zip(reads, truth, strict=True))
+
+
+def test_another_process_computes_the_same_country(client: httpx.Client):
+    world = World(SimulatorSettings(stores=20, listings=450, clock=CLOCK).world())
+    at = datetime(2026, 9, 16, tzinfo=UTC)
+    for store in world.stores()[:5]:
+        there = client.get("/truth/prices", params={"store": store.key, "at": at.isoformat()}).json()["prices"]
+        assert there == world.price_list(store.key, at)
+
+
+def test_one_clock(client: httpx.Client):
+    before, now, after = CLOCK.now(), client.get("/healthz").json()["now"], CLOCK.now()
+    assert before <= datetime.fromisoformat(now) <= after
+
+
+def test_faults_as_a_client_meets_them(client: httpx.Client):
+    path = "/aldi/v3/product-search?categoryKey=1588161425841179"
+    assert client.get(path).status_code == 200
+    kinds = ("throttled", "error", "unavailable", "bot-wall", "empty", "truncated", "drop")
+    for kind in kinds:
+        client.post("/faults", json={"company": "aldi", "kind": kind, "count": 1})
+    throttled, error, unavailable, wall, empty, truncated = (client.get(path) for _ in kinds[:-1])
+    assert (throttled.status_code, throttled.headers["retry-after"]) == (429, "2")
+    assert (error.status_code, unavailable.status_code, wall.status_code) == (500, 503, 403)
+    assert wall.headers["content-type"] == "text/html"
+    assert (empty.status_code, empty.content) == (200, b"")
+    assert truncated.status_code == 200
+    with pytest.raises(orjson.JSONDecodeError):
+        orjson.loads(truncated.content)
+    with pytest.raises(httpx.RemoteProtocolError):
+        client.get(path)
+    assert client.get(path).status_code == 200
+
+
+def test_a_client_that_gives_up_is_no_longer_in_flight(client: httpx.Client):
+    client.post("/faults", json={"company": "aldi", "kind": "timeout", "count": 1})
+    with pytest.raises(httpx.ReadTimeout):
+        client.get("/aldi/v2/product-category-tree", timeout=0.3)
+    time.sleep(0.1)
+    counts = client.get("/truth/requests").json()
+    assert counts["in_flight"] == {"aldi": 0}
+    assert counts["max_in_flight"] == {"aldi": 1}
+
+
+def test_it_stops_at_once_though_an_answer_is_being_held_back():
+    process = subprocess.Popen(COMMAND, env=os.environ | ENVIRONMENT, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        address = orjson.loads(process.stdout.readline())["listening"]
+        httpx.post(f"{address}/faults", json={"company": "aldi", "kind": "timeout", "count": 1})
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(httpx.get, f"{address}/aldi/v2/product-category-tree", timeout=20)
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(5) == 0
+            asked.exception()
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_requests_at_once_are_noticed(address: str, client: httpx.Client):
+    def ask(_: int) -> int:
+        return httpx.get(f"{address}/aldi/v2/product-category-tree").status_code
+
+    assert client.get("/truth/requests").json()["max_in_flight"]["aldi"] == 1
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(ask, range(16))) == {200}
+    assert client.get("/truth/requests").json()["max_in_flight"]["aldi"] > 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [({"SPLITCART_SIMULATOR_COMPANIES": "bigmart"}, "no such company: bigmart"), ({}, "in use")],
+)
+def test_a_simulator_that_cannot_start_says_why(wrong: dict[str, str], says: str):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = {"SPLITCART_SIMULATOR_PORT": str(taken.getsockname()[1])}
+        done = subprocess.run(
+            COMMAND,
+            env=os.environ | ENVIRONMENT | port | wrong,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,202 @@
+"""Laws of the simulated country: it is a function of its settings, and its numbers are the stated ones."""
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import combinations
+from statistics import mean
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from splitcart_sandbox.retailers.profiles import PROFILES
+from splitcart_sandbox.retailers.world import World, WorldSettings, second
+
+WEDNESDAY = datetime(2026, 9, 2, tzinfo=UTC)
+FIRST, LAST = datetime(2026, 6, 1, tzinfo=UTC), datetime(2027, 6, 1, tzinfo=UTC)
+
+seeds = st.integers(0, 3)
+moments = st.datetimes(FIRST.replace(tzinfo=None), LAST.replace(tzinfo=None), timezones=st.just(UTC))
+whole_seconds = st.integers(0, int((LAST - FIRST).total_seconds())).map(lambda s: FIRST + timedelta(seconds=s))
+fractions = st.floats(0, 1)
+
+
+@cache
+def country(seed: int, stores: int = 12, listings: int = 120) -> World:
+    return World(WorldSettings(seed=seed, stores=stores, listings=listings))
+
+
+def key_of(world: World, part: float) -> str:
+    keys = [store.key for store in world.stores()]
+    return keys[min(int(part * len(keys)), len(keys) - 1)]
+
+
+def sku_of(world: World, part: float) -> str:
+    products = world.companies["aldi"].products
+    return products[min(int(part * len(products)), len(products) - 1)].sku
+
+
+def open_lists(world: World, at: datetime) -> dict[str, dict[str, int]]:
+    return {s.key: world.price_list(s.key, at) for s in world.stores() if s.life.open(second(at))}
+
+
+@given(seeds, fractions, moments, moments)
+@settings(max_examples=40, deadline=None)
+def test_a_price_list_is_a_function_of_seed_store_and_moment(seed, part, at, elsewhen):
+    fresh = World(WorldSettings(seed=seed, stores=12, listings=120))
+    store = key_of(fresh, part)
+    fresh.price_list(store, elsewhen)  # what was asked before does not matter
+    assert fresh.price_list(store, at) == country(seed).price_list(store, at)
+
+
+@given(seeds, fractions, fractions, moments)
+@settings(max_examples=80, deadline=None)
+def test_a_price_list_equals_its_point_queries(seed, part, listing, at):
+    world = country(seed)
+    store, sku = key_of(world, part), sku_of(world, listing)
+    assert world.price_list(store, at).get(sku) == world.price_at(store, sku, at)
+
+
+@given(seeds, fractions, fractions, moments, st.timedeltas(timedelta(0), timedelta(days=40)), fractions)
+@settings(max_examples=80, deadline=None)
+def test_prices_between_holds_the_price_of_every_moment(seed, part, listing, since, length, inside):
+    world = country(seed)
+    store, sku = key_of(world, part), sku_of(world, listing)
+    prices = world.prices_between(store, sku, since, since + length)
+    assert world.price_at(store, sku, since + length * inside) in prices
+    assert world.price_at(store, sku, since + length) in prices
+    assert world.prices_of_many(store, [sku, "none"], since, since + length) == [prices, {None}]
+
+
+@given(seeds, fractions, fractions, moments, st.timedeltas(timedelta(days=1), timedelta(days=90)))
+@settings(max_examples=60, deadline=None)
+def test_a_price_changes_at_its_change_moments_and_nowhere_else(seed, part, listing, since, length):
+    world = country(seed)
+    store, sku = key_of(world, part), sku_of(world, listing)
+    changes = world.changes(store, sku, since, since + length)
+    price = world.price_at(store, sku, since)
+    for at, new in changes:
+        assert world.price_at(store, sku, at - timedelta(seconds=1)) == price != new
+        assert world.price_at(store, sku, at) == new
+        price = new
+    assert world.price_at(store, sku, since + length) == price
+    assert world.prices_between(store, sku, since, since + length) == {
+        world.price_at(store, sku, since),
+        *(new for _, new in changes),
+    }
+
+
+@given(seeds, whole_seconds)
+@settings(max_examples=20, deadline=None)
+def test_prices_are_positive_and_a_special_is_below_the_regular_price(seed, at):
+    company = country(seed).companies["aldi"]
+    for store in company.stores.values():
+        shelf = company.shelf(store, second(at))
+        assert ((shelf.prices > 0) == (shelf.regular > 0)).all()
+        sold = shelf.prices > 0
+        assert (shelf.prices[sold] <= shelf.regular[sold]).all()
+        assert shelf.at <= second(at) < shelf.until
+
+
+def test_another_seed_is_another_country():
+    one, other = country(0), country(1)
+    assert {s.key for s in one.stores()} != {s.key for s in other.stores()}
+
+
+def test_a_regular_price_is_the_real_one_or_a_step_from_it():
+    company = World(WorldSettings(stores=3)).companies["aldi"]
+    shelf = company.shelf(next(iter(company.stores.values())), second(WEDNESDAY))
+    sold = shelf.prices > 0
+    off = abs(shelf.regular[sold] - company.base[sold])
+    assert float((off == 0).mean()) > 0.3
+    assert (off <= 10 + 0.22 * company.base[sold]).all()
+
+
+def shared(a: dict[str, int], b: dict[str, int]) -> tuple[float, float]:
+    """Overlap of two ranges, and the share of the common listings whose prices differ."""
+    both = a.keys() & b.keys()
+    return 2 * len(both) / (len(a) + len(b)), sum(a[sku] != b[sku] for sku in both) / len(both)
+
+
+def test_zones_differ_by_the_stated_share_and_ranges_overlap_as_stated():
+    world = World(WorldSettings(seed=3, stores=40))
+    lists = open_lists(world, WEDNESDAY)
+    zone = {s.key: s.life.zone(second(WEDNESDAY)) for s in world.stores()}
+    pairs = [(zone[a] == zone[b], *shared(lists[a], lists[b])) for a, b in combinations(lists, 2)]
+    assert abs(mean(overlap for _, overlap, _ in pairs) - 0.91) < 0.01
+    # Two stores' own clearances, half a per cent each, come on top in both figures.
+    assert abs(mean(differ for same, _, differ in pairs if same) - 0.01) < 0.005
+    assert abs(mean(differ for same, _, differ in pairs if not same) - 0.05) < 0.01
+    sizes = [len(prices) for prices in lists.values()]
+    assert abs(mean(sizes) - 2_600) < 100
+
+
+def test_prices_turn_on_wednesday_and_hardly_move_between():
+    world = World(WorldSettings(seed=3, stores=6))
+    turns, others = [], []
+    for days in range(21):
+        start = WEDNESDAY + timedelta(days=days)
+        before = open_lists(world, start - timedelta(seconds=1))
+        for store, after in open_lists(world, start).items():
+            turn = shared(before[store], after)[1]
+            (turns if start.weekday() == 2 else others).append(turn)
+            day = world.price_list(store, start + timedelta(hours=23, minutes=59, seconds=59))
+            others.append(shared(after, day)[1])
+    assert abs(mean(turns) - 0.03) < 0.006
+    # Drift 0.05 % a day, and clearances that begin or end: 2 x 0.5 % in 8.5 days.
+    assert mean(others) < 0.003
+
+
+def test_half_a_percent_of_a_range_is_on_clearance_and_a_range_moves_slowly():
+    world = World(WorldSettings(seed=5, stores=30))
+    company, at = world.companies["aldi"], second(WEDNESDAY)
+    prices = company._shelves._prices
+    cleared = [prices.clearances(store, at).mask.mean() for store in company.stores]
+    assert abs(float(mean(cleared)) - 0.005) < 0.001
+    weeks = 12
+    then = open_lists(world, WEDNESDAY + timedelta(weeks=weeks))
+    now = open_lists(world, WEDNESDAY)
+    churn = mean(len(now[s].keys() ^ then[s].keys()) / len(now[s]) / weeks for s in now.keys() & then.keys())
+    assert abs(churn - 0.002) < 0.0006
+
+
+def test_stores_move_and_close_at_the_stated_rates_and_not_before_the_origin():
+    origin = datetime(2026, 7, 1, tzinfo=UTC)
+    world = World(WorldSettings(seed=2, listings=30, origin=origin))
+    lives = [store.life for store in world.stores()]
+    later = second(origin + timedelta(days=365))
+    assert all(life.open(second(origin)) for life in lives)
+    closed = mean(not life.open(later) for life in lives)
+    moved = mean(len([at for at, _ in life.moves[1:] if at <= later]) for life in lives)
+    assert abs(closed - 12 * 0.002) < 0.02
+    assert abs(moved - 12 * 0.01) < 0.04
+    assert all(a != b for life in lives for (_, a), (_, b) in zip(life.moves, life.moves[1:], strict=False))
+    gone = next(store for store in world.stores() if not store.life.open(later))
+    assert world.price_list(gone.key, datetime.fromtimestamp(gone.life.closes, UTC)) == {}
+    assert world.price_list(gone.key, datetime.fromtimestamp(gone.life.closes - 1, UTC)) != {}
+
+
+def test_a_store_that_moves_takes_its_new_zones_prices():
+    world = World(WorldSettings(seed=2))
+    store = next(s for s in world.stores() if len(s.life.moves) > 1 and s.life.moves[1][0] < s.life.closes)
+    company, at = world.companies["aldi"], store.life.moves[1][0]
+    before, after = company.shelf(store, at - 1), company.shelf(store, at)
+    both = (before.prices > 0) & (after.prices > 0)
+    assert before.until == at
+    assert 0.025 < float((before.prices[both] != after.prices[both]).mean()) < 0.1
+
+
+def test_zones_follow_the_states():
+    world = World(WorldSettings())
+    company = world.companies["aldi"]
+    names = {s.outlet.state: company.zoning.names[s.life.moves[0][1]] for s in world.stores()}
+    assert names["NSW"] == names["ACT"] == "east"
+    assert names["VIC"] == names["SA"] == "south"
+    assert names["QLD"] == names["WA"] == "north-west"
+    assert set(World(WorldSettings(zones=1)).companies["aldi"].zoning.home) == {0}
+
+
+def test_every_profile_adds_up():
+    for profile in PROFILES.values():
+        changed = 2 * profile.special_share - profile.special_share**2
+        assert abs(changed - profile.turn_share) < 1e-9
+        assert 0 < profile.clearance_chance < 1

@@ -1,0 +1,108 @@
+"""Faults by rate and by script: the same in every run, and only where they were ordered."""
+
+from collections import Counter
+
+import pytest
+
+from splitcart_sandbox.retailers.faults import PROFILES, Fault, Faults, Script, answer_of, script_of
+from splitcart_sandbox.retailers.web import Answer, Call
+
+ANSWER, WALL = Answer(200, b'{"data":[]}'), Answer(403, b"<HTML>", {}, "text/html")
+
+
+def call(kind: str = "listing", store: str = "G1", category: str = "5") -> Call:
+    return Call(kind, store, category, lambda _at, _hides: ANSWER)
+
+
+def test_no_profile_no_fault():
+    faults = Faults(1, PROFILES["none"])
+    assert {faults.decide("aldi", call(), 0) for _ in range(1_000)} == {None}
+
+
+@pytest.mark.parametrize("profile", ["mild", "hostile"])
+def test_rates_are_met_and_repeat(profile: str):
+    rates = PROFILES[profile]
+    faults, again = Faults(1, rates), Faults(1, rates)
+    run = [faults.decide("aldi", call(category=""), 0) for _ in range(20_000)]
+    assert run == [again.decide("aldi", call(category=""), 0) for _ in range(20_000)]
+    met = Counter(run)
+    for fault in set(Fault) - {Fault.SHORT_CATEGORY}:
+        assert abs(met[fault] / 20_000 - rates.get(fault, 0)) < 0.004
+    assert run != [Faults(2, rates).decide("aldi", call(category=""), 0) for _ in range(20_000)]
+
+
+def test_short_categories_by_rate_stay_short_for_the_day():
+    faults = Faults(1, {Fault.SHORT_CATEGORY: 0.1})
+    short = {c for c in range(500) if faults.decide("aldi", call(category=str(c)), 0)}
+    assert 20 < len(short) < 80
+    assert short == {c for c in range(500) if faults.decide("aldi", call(category=str(c)), 3_600)}
+    assert faults.decide("aldi", call("product", category=""), 0) is None
+    hides = faults.hides("aldi", call())
+    assert hides is not None
+    hidden = [hides(str(sku)) for sku in range(1_000)]
+    assert 300 < sum(hidden) < 500
+    assert hidden == [hides(str(sku)) for sku in range(1_000)]
+
+
+def test_a_script_by_count():
+    faults = Faults(1, {})
+    faults.order(Script("aldi", Fault.THROTTLED, count=2))
+    assert faults.decide("coles", call(), 0) is None
+    assert [faults.decide("aldi", call(), 0) for _ in range(3)] == [Fault.THROTTLED, Fault.THROTTLED, None]
+
+
+def test_a_script_until_a_moment_of_one_store_and_kind():
+    faults = Faults(1, {})
+    faults.order(Script("aldi", Fault.BOT_WALL, until=100, store="G1", call="listing"))
+    assert faults.decide("aldi", call(store="G2"), 0) is None
+    assert faults.decide("aldi", call("product"), 0) is None
+    assert [faults.decide("aldi", call(), at) for at in (0, 99, 100)] == [Fault.BOT_WALL, Fault.BOT_WALL, None]
+
+
+def test_a_script_of_short_categories_counts_categories():
+    faults = Faults(1, {})
+    faults.order(Script("aldi", Fault.SHORT_CATEGORY, count=1))
+    assert faults.decide("aldi", call("product"), 0) is None
+    assert [faults.decide("aldi", call(category=c), 0) for c in ("5", "5", "6", "5")] == [
+        Fault.SHORT_CATEGORY,
+        Fault.SHORT_CATEGORY,
+        None,
+        Fault.SHORT_CATEGORY,
+    ]
+    assert faults.clear("coles") == 0
+    assert faults.clear("aldi") == 1
+    assert faults.decide("aldi", call(), 0) is None
+
+
+def test_what_a_client_gets():
+    got = {fault: answer_of(fault, ANSWER, WALL, 7) for fault in Fault}
+    assert (got[Fault.THROTTLED].status, got[Fault.THROTTLED].headers["retry-after"]) == (429, "7")
+    assert (got[Fault.ERROR].status, got[Fault.UNAVAILABLE].status) == (500, 503)
+    assert got[Fault.TRUNCATED].body == b'{"dat'
+    assert got[Fault.BOT_WALL] is WALL
+    assert (got[Fault.EMPTY].status, got[Fault.EMPTY].body) == (200, b"")
+    assert got[Fault.SHORT_CATEGORY] is ANSWER
+
+
+def test_orders():
+    order = {"company": "aldi", "kind": "drop", "count": 3, "call": "listing"}
+    assert script_of(order, {"aldi": 1}) == Script("aldi", Fault.DROP, 3, None, "listing")
+    until = script_of({"company": "aldi", "kind": "drop", "until": "1970-01-01T00:01:00Z"}, {"aldi": 1})
+    assert until.until == 60
+
+
+@pytest.mark.parametrize(
+    ("order", "says"),
+    [
+        ({"company": "bigmart", "kind": "drop", "count": 1}, "company must be one of aldi"),
+        ({"company": "aldi", "kind": "flood", "count": 1}, "kind must be one of drop, timeout"),
+        ({"company": "aldi", "kind": "drop"}, "either count or until"),
+        ({"company": "aldi", "kind": "drop", "count": 1, "until": "x"}, "either count or until"),
+        ({"company": "aldi", "kind": "drop", "count": 0}, "above 0"),
+        ({"company": "aldi", "kind": "drop", "until": "soon"}, "Invalid isoformat"),
+        ({"company": "aldi", "kind": "drop", "until": "2026-09-01T00:00:00"}, "time zone"),
+    ],
+)
+def test_bad_orders_say_what_is_wrong(order: dict[str, object], says: str):
+    with pytest.raises(ValueError, match=says):
+        script_of(order, {"aldi": 1})

@@ -1,0 +1,139 @@
+"""The truth API and the server's routing, in process."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from splitcart_common.clock import FrozenClock
+from splitcart_sandbox.retailers.server import Simulator
+from splitcart_sandbox.retailers.settings import SimulatorSettings
+
+NOW = datetime(2026, 9, 3, 1, tzinfo=UTC)
+SETTINGS = SimulatorSettings(seed=7, stores=8, listings=100, latency_seconds=0)
+
+
+@pytest.fixture
+def simulator() -> Simulator:
+    return Simulator(SETTINGS, FrozenClock(NOW))
+
+
+@pytest.fixture
+async def client(simulator: Simulator) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(simulator), base_url="http://simulator") as client:
+        yield client
+
+
+async def test_the_world_says_what_it_is(client: httpx.AsyncClient):
+    world = (await client.get("/truth/world")).json()
+    assert world["settings"]["seed"] == 7
+    assert world["companies"]["aldi"]["zones"] == ["east", "south", "north-west"]
+    assert world["companies"]["aldi"]["stores"] == 8
+
+
+async def test_stores_with_zone_and_closure(simulator: Simulator, client: httpx.AsyncClient):
+    stores = (await client.get("/truth/stores")).json()["stores"]
+    assert [store["store"] for store in stores] == [store.key for store in simulator.world.stores()]
+    assert {store["zone"] for store in stores} <= {"east", "south", "north-west"}
+    later = (await client.get("/truth/stores", params={"at": "2126-09-03T00:00:00Z"})).json()["stores"]
+    assert all(store["closed_at"] for store in later)
+
+
+async def test_prices_default_to_now(simulator: Simulator, client: httpx.AsyncClient):
+    store = simulator.world.stores()[0].key
+    found = (await client.get("/truth/prices", params={"store": store})).json()
+    assert found["prices"] == simulator.world.price_list(store, NOW)
+    then = NOW + timedelta(days=30)
+    for text in (then.isoformat(), then.isoformat().replace("+00:00", "Z")):
+        found = (await client.get(f"/truth/prices?store={store}&at={text}")).json()
+        assert found["prices"] == simulator.world.price_list(store, then)
+
+
+async def test_reads_list_every_price_of_their_interval(simulator: Simulator, client: httpx.AsyncClient):
+    store, since, to = simulator.world.stores()[0].key, NOW, NOW + timedelta(days=60)
+    skus = [product.sku for product in simulator.world.companies["aldi"].products]
+    reads = [[sku, since.isoformat(), to.isoformat()] for sku in skus]
+    reads += [[skus[0], since.isoformat(), since.isoformat()], ["nothing", since.isoformat(), to.isoformat()]]
+    found = (await client.post("/truth/reads", json={"store": store, "reads": reads})).json()["prices"]
+    for sku, prices in zip(skus, found, strict=False):
+        assert set(prices) == simulator.world.prices_between(store, sku, since, to)
+    assert found[-2] == [simulator.world.price_at(store, skus[0], since)]
+    assert found[-1] == [None]
+    assert any(len(prices) > 1 for prices in found)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/truth/prices?store=aldi:G999", 404),
+        ("GET", "/truth/prices?store=coles:1", 404),
+        ("GET", "/truth/prices?store=aldi:G001&at=soon", 400),
+        ("GET", "/truth/prices?store=aldi:G001&at=2026-09-01T00:00:00", 400),
+        ("GET", "/truth/else", 404),
+        ("POST", "/truth/reads", 400),
+        ("GET", "/bigmart/v2/products", 404),
+        ("POST", "/faults", 400),
+    ],
+)
+async def test_bad_questions_are_answered(client: httpx.AsyncClient, method: str, path: str, status: int):
+    answer = await client.request(method, path)
+    assert answer.status_code == status
+    assert answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("read", "says"),
+    [
+        (["1", NOW.isoformat()], "missing"),
+        (["1", NOW.isoformat(), "soon"], "Invalid isoformat"),
+        (["1", NOW.isoformat(), "2026-09-01T00:00:00Z"], "within 400 days"),
+        (["1", NOW.isoformat(), "9026-09-01T00:00:00Z"], "within 400 days"),
+        (["1", "2026-09-01T00:00:00", "2026-09-01T00:00:00"], "no time zone"),
+    ],
+)
+async def test_bad_reads_say_what_is_wrong(client: httpx.AsyncClient, read: list[str], says: str):
+    answer = await client.post("/truth/reads", json={"store": "aldi:G001", "reads": [read]})
+    assert answer.status_code == 400
+    assert says in answer.json()["error"]
+
+
+async def test_requests_are_counted_and_the_truth_is_not(simulator: Simulator, client: httpx.AsyncClient):
+    point = simulator.world.stores()[0].outlet.store_id
+    await client.get("/aldi/v2/product-category-tree", params={"servicePoint": point})
+    await client.get("/aldi/v3/product-search", params={"servicePoint": point, "q": "a"})
+    await client.get("/truth/world")
+    await client.get("/healthz")
+    counts = (await client.get("/truth/requests")).json()
+    assert counts["companies"] == {"aldi": 2}
+    assert counts["stores"] == {f"aldi:{point}": 2}
+    assert counts["kinds"] == {"aldi": {"categories": 1, "listing": 1}}
+    assert counts["max_in_flight"] == {"aldi": 1}
+
+
+async def test_orders_of_faults_come_and_go(client: httpx.AsyncClient):
+    order = {"company": "aldi", "kind": "error", "count": 2}
+    made = await client.post("/faults", json=order)
+    assert made.status_code == 201
+    assert made.json()["scripts"][0]["kind"] == "error"
+    assert (await client.get("/aldi/v2/product-category-tree")).status_code == 500
+    assert (await client.delete("/faults")).json() == {"cleared": 1}
+    assert (await client.get("/aldi/v2/product-category-tree")).status_code == 200
+    assert (await client.get("/truth/requests")).json()["faults"] == {"aldi": {"error": 1}}
+    assert (await client.get("/faults")).json() == {"profile": "none", "scripts": []}
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch):
+    clock = "2026-09-01T00:00:00+00:00/2026-11-21T08:00:00+00:00/14400.0"
+    monkeypatch.setenv("SPLITCART_SIMULATOR_PORT", "8123")
+    monkeypatch.setenv("SPLITCART_SIMULATOR_COMPANIES", "aldi")
+    monkeypatch.setenv("SPLITCART_SIMULATOR_STORES", "150")
+    monkeypatch.setenv("SPLITCART_SIMULATOR_FAULTS", "mild")
+    monkeypatch.setenv("SPLITCART_CLOCK", clock)
+    settings = SimulatorSettings()
+    assert (settings.port, settings.companies, settings.stores) == (8123, ("aldi",), 150)
+    assert str(settings.clock) == clock
+    assert settings.world().stores == 150
+    monkeypatch.setenv("SPLITCART_SIMULATOR_FAULTS", "wild")
+    with pytest.raises(ValueError, match="none, mild, hostile"):
+        SimulatorSettings()
