@@ -108,6 +108,48 @@ def up(
 
 
 @app.command()
+def demo(
+    *,
+    home: Annotated[Path, typer.Option("--home", help="The demo's own data folder, begun anew each time.")] = Path(
+        ".splitcart-demo"
+    ),
+    seconds: Annotated[
+        str | None,
+        typer.Option("--for", help="How long to run once all is ready, like 60s. Default: until Ctrl-C."),
+    ] = None,
+    speed: Annotated[float, typer.Option(help="Virtual seconds a second: 14400 is a day every six.")] = 14_400,
+    companies: Annotated[str, typer.Option(help="Which retailers, comma separated.")] = "aldi",
+    stores: Annotated[int, typer.Option(min=1, help="Stores a company.")] = 160,
+    listings: Annotated[int, typer.Option(min=50, help="Listings a store, about.")] = 450,
+    seed: Annotated[int, typer.Option(help="Another number, another country.")] = 7,
+    faults: Annotated[str, typer.Option(help="How hostile the retailers are: none, mild or hostile.")] = "none",
+    port: Annotated[int, typer.Option(help="Port of the page. 0: 8080 or any free one.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Show the main job at work on a small country of real stores and products, then check it.
+
+    A real broker and a real server are started; a scraper visits the simulated retailers; every price it saw is
+    folded, served at the page printed, and at the end held to what the retailers really charged. Ctrl-C, or the
+    end of --for, stops the scraper and prints the summary.
+    """
+    from splitcart_sandbox.demo import command  # noqa: PLC0415 - as in `up`
+
+    with _explained(as_json):
+        command.run(
+            home=home,
+            seconds=seconds,
+            speed=speed,
+            companies=companies,
+            stores=stores,
+            listings=listings,
+            seed=seed,
+            faults=faults,
+            port=port,
+            as_json=as_json,
+        )
+
+
+@app.command()
 def down(*, home: Home = None, as_json: AsJson = False) -> None:
     """Stop the sandbox of the data folder, and whatever a crash of one left running. Data stays."""
     path = home_path(home)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,12 +65,14 @@ async def sandbox(
     gateway_port: int = 0,
     kafka_port: int = 0,
     postgres_port: int = 0,
+    extra: Mapping[str, str] | None = None,
     report: Report = lambda _: None,
 ) -> AsyncIterator[Sandbox]:
     """Bring everything up on the data folder `home`; all of it is stopped at the end, in reverse order.
 
     Services are started and not waited for: `Sandbox.wait_ready` does. Port 0 is the one of last time, or any
-    free one. SandboxError as in `running_stack`, and for a clock that would go back.
+    free one. `extra` are variables every service gets beside its own. SandboxError as in `running_stack`, and
+    for a clock that would go back.
     """
     folder = Folder.create(home)
     async with running_stack(folder, kafka_port=kafka_port, postgres_port=postgres_port, report=report) as stack:
@@ -82,7 +84,7 @@ async def sandbox(
         prefix = topic_prefix()
         await asyncio.gather(prepare_database(dsn), _topics(stack.bootstrap, prefix))
         ports = {service.name: _port(stack, service, gateway_port) for service in services}
-        addresses = Addresses(stack.bootstrap, dsn, prefix, str(clock), ports)
+        addresses = Addresses(stack.bootstrap, dsn, prefix, str(clock), ports, extra=extra or {})
         beating = asyncio.create_task(_beat(stack, clock))
         try:
             for service in services:

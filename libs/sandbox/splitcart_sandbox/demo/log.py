@@ -1,0 +1,109 @@
+"""The recorded log, read once more from its beginning: what was seen, in which request, and what was given up."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from splitcart_common import events
+from splitcart_common.codec import DecodeError, decode
+from splitcart_common.events import Event
+from splitcart_common.topics import ALL, PRODUCT_OBSERVED, Topic
+
+Read = tuple[str, datetime, datetime, int]
+"""A price read: SKU, when its page was asked for, when it had come, cents."""
+
+
+@dataclass(slots=True)
+class Recorded:
+    """The log's observations by store, their prices by (scrape, SKU), and the scrapes given up."""
+
+    reads: dict[str, list[Read]] = field(default_factory=dict)
+    prices: dict[tuple[UUID, str], int] = field(default_factory=dict)
+    abandoned: list[dict[str, str]] = field(default_factory=list)
+    undated: int = 0
+
+
+async def read_log(bootstrap: str, prefix: str) -> Recorded:
+    """Fold the log into what the checks need; dead letters are left out, as they are everywhere."""
+    recorded = Recorded()
+    async for store, event in messages(bootstrap, prefix, PRODUCT_OBSERVED):
+        match event:
+            case events.ProductsObserved():
+                _add(recorded, store, event)
+            case events.ScrapeAbandoned():
+                recorded.abandoned.append({"store": store, "reason": event.reason})
+    return recorded
+
+
+def _add(recorded: Recorded, store: str, event: events.ProductsObserved) -> None:
+    pages = {page.page: page for page in event.pages}
+    reads = recorded.reads.setdefault(store, [])
+    for listing in event.listings:
+        if listing.price is None:
+            continue
+        recorded.prices.setdefault((event.scrape_id, listing.sku), listing.price)
+        page = pages.get(listing.page)
+        if page is None:
+            recorded.undated += 1
+        else:
+            reads.append((listing.sku, page.requested_at, page.received_at, listing.price))
+
+
+async def messages(bootstrap: str, prefix: str, topic: Topic) -> AsyncIterator[tuple[str, Event]]:
+    """Every readable message of a topic up to its present end: key and event, in order within a partition."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        where = [TopicPartition(topic.on_broker(prefix), number) for number in range(topic.partitions)]
+        consumer.assign(where)
+        await consumer.seek_to_beginning(*where)
+        ends = await consumer.end_offsets(where)
+        behind = {place for place, end in ends.items() if end}
+        while behind:
+            for place, records in (await consumer.getmany(*behind, timeout_ms=1000)).items():
+                for record in records:
+                    try:
+                        yield record.key.decode(), decode(topic, record.headers, record.value)[1]
+                    except (DecodeError, UnicodeDecodeError, AttributeError):
+                        continue
+                if await consumer.position(place) >= ends[place]:
+                    behind.discard(place)
+    finally:
+        await consumer.stop()
+
+
+class Ends:
+    """How long topics are: one client that stays, for asking every second."""
+
+    def __init__(self, bootstrap: str, prefix: str) -> None:
+        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+        self._prefix = prefix
+
+    async def __aenter__(self) -> "Ends":
+        await self._consumer.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._consumer.stop()
+
+    async def of(self, topic: Topic) -> dict[tuple[str, int], int]:
+        """The end offset of each of its partitions."""
+        name = topic.on_broker(self._prefix)
+        return await self._ask([TopicPartition(name, number) for number in range(topic.partitions)])
+
+    async def dead_letters(self) -> int:
+        """Messages in all dead-letter topics together."""
+        names = [
+            topic.dead_letter_topic(self._prefix, service)
+            for topic in ALL
+            if topic.dead_letters
+            for service in topic.consumers
+        ]
+        return sum((await self._ask([TopicPartition(name, 0) for name in names])).values())
+
+    async def _ask(self, where: list[TopicPartition]) -> dict[tuple[str, int], int]:
+        ends = await self._consumer.end_offsets(where)
+        return {(place.topic, place.partition): end for place, end in ends.items()}

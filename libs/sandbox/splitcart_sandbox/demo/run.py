@@ -1,0 +1,174 @@
+"""The demo's course: bring everything up, watch, stop scraping, let the rest be folded, hold it to the truth."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+
+from splitcart_common.clock import ScaledClock
+from splitcart_sandbox.demo.figures import Snapshot, Summary, Verdict, mean
+from splitcart_sandbox.demo.log import Ends, read_log
+from splitcart_sandbox.demo.progress import lag, snapshot
+from splitcart_sandbox.demo.screen import Screen
+from splitcart_sandbox.demo.truth import Truth, accuracy, fidelity, last_turn
+from splitcart_sandbox.errors import SandboxError
+from splitcart_sandbox.folder import Folder
+from splitcart_sandbox.up import Sandbox, sandbox
+
+START: Final = datetime(2026, 8, 31, tzinfo=UTC)
+"""A Monday: prices turn two days in, and then every seventh."""
+WATCH_SECONDS: Final = 1.0
+JUDGE_SECONDS: Final = 10.0
+DRAIN_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What is asked for: `seconds` (wall) from when all is ready, None until `stop`; `speed` of virtual time."""
+
+    home: Path
+    seconds: float | None
+    speed: float
+    companies: tuple[str, ...]
+    stores: int
+    listings: int
+    seed: int
+    faults: str
+    port: int
+
+    def environment(self) -> dict[str, str]:
+        """What the simulator and the services are told of it."""
+        return {
+            "SPLITCART_SIMULATOR_COMPANIES": ",".join(self.companies),
+            "SPLITCART_SIMULATOR_STORES": str(self.stores),
+            "SPLITCART_SIMULATOR_LISTINGS": str(self.listings),
+            "SPLITCART_SIMULATOR_SEED": str(self.seed),
+            "SPLITCART_SIMULATOR_FAULTS": self.faults,
+            "SPLITCART_SIMULATOR_ORIGIN": START.isoformat(),
+            # A few hundred requests a second are made of one process: an answer held back would be waited for.
+            "SPLITCART_SIMULATOR_LATENCY_SECONDS": "0",
+            "SPLITCART_SIMULATOR_SLOW_SECONDS": "5",
+            "SPLITCART_SCRAPER_TIMEOUT_SECONDS": "2",
+        }
+
+
+async def demonstrate(course: Course, screen: Screen, stop: asyncio.Event) -> Summary:
+    """Run it all until `stop` or the course's end; the stack is stopped when this returns.
+
+    The demo's folder is its own and is begun anew each time. SandboxError as `sandbox` raises it, and where the
+    stack does not work off what it has within a minute.
+    """
+    old = Folder.existing(course.home)
+    if old is not None:
+        with old.held():
+            await asyncio.to_thread(old.sweep)
+            old.delete()
+    async with sandbox(
+        course.home,
+        speed=course.speed,
+        start=START,
+        gateway_port=course.port,
+        extra=course.environment(),
+        report=screen.say,
+    ) as running:
+        await running.wait_ready()
+        screen.page = running.gateway_url
+        screen.say(f"ready: the page is at {running.gateway_url}")
+        async with _questions(running) as (connection, ends, truth):
+            return await _watch_and_judge(course, running, screen, stop, connection, ends, truth)
+
+
+@contextlib.asynccontextmanager
+async def _questions(running: Sandbox) -> AsyncIterator[tuple[asyncpg.Connection, Ends, Truth]]:
+    connection = await asyncpg.connect(running.addresses.dsn)
+    try:
+        async with (
+            Ends(running.addresses.bootstrap, running.addresses.topic_prefix) as ends,
+            Truth(running.simulator_url) as truth,
+        ):
+            yield connection, ends, truth
+    finally:
+        await connection.close()
+
+
+async def _watch_and_judge(
+    course: Course,
+    running: Sandbox,
+    screen: Screen,
+    stop: asyncio.Event,
+    connection: asyncpg.Connection,
+    ends: Ends,
+    truth: Truth,
+) -> Summary:
+    clock, began, first = running.clock, time.monotonic(), running.clock.now()
+    await _watch(course, clock, screen, stop, connection, ends, truth)
+    screen.say("stopping the scraper and folding what it has published")
+    await running.stack.supervisor.remove("scraper")
+    at = clock.now()
+    await _drained(connection, ends)
+    screen.say("holding every price to the truth")
+    verdict = await accuracy(connection, truth, at, last_turn(at))
+    recorded = await read_log(running.addresses.bootstrap, running.addresses.topic_prefix)
+    held = await fidelity(connection, recorded, truth)
+    end = await snapshot(connection, clock, ends, truth)
+    anchors = await connection.fetch("SELECT company, count(*) AS n FROM read.stores GROUP BY company")
+    listings = await connection.fetchval(
+        "SELECT coalesce(avg(n), 0) FROM (SELECT count(*) AS n FROM read.prices GROUP BY store) AS by_store"
+    )
+    return Summary(
+        fidelity=held.share,
+        accuracy=mean(verdict.accuracy),
+        accuracy_settled=mean(verdict.settled),
+        stores=end.stores,
+        listings_per_store=round(listings),
+        virtual_days=round((at - first).total_seconds() / 86_400, 2),
+        observations=end.observations,
+        requests=end.requests,
+        groups={row["company"]: row["n"] for row in anchors},
+        zones=await truth.zones(),
+        abandoned=recorded.abandoned,
+        dead_letters=await ends.dead_letters(),
+        lag=end.lag,
+        seconds=round(time.monotonic() - began, 1),
+    )
+
+
+async def _watch(
+    course: Course,
+    clock: ScaledClock,
+    screen: Screen,
+    stop: asyncio.Event,
+    connection: asyncpg.Connection,
+    ends: Ends,
+    truth: Truth,
+) -> None:
+    began = judged = looked = time.monotonic()
+    before = Snapshot(clock.now())
+    verdict: Verdict | None = None
+    while not stop.is_set() and (course.seconds is None or time.monotonic() - began < course.seconds):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WATCH_SECONDS):
+                await stop.wait()
+        now = await snapshot(connection, clock, ends, truth)
+        if time.monotonic() - judged >= JUDGE_SECONDS:
+            verdict = await accuracy(connection, truth, now.at, last_turn(now.at))
+            judged = time.monotonic()
+        screen.show(now, before, time.monotonic() - looked, verdict)
+        before, looked = now, time.monotonic()
+
+
+async def _drained(connection: asyncpg.Connection, ends: Ends) -> None:
+    until = time.monotonic() + DRAIN_SECONDS
+    while left := await lag(connection, ends):
+        if time.monotonic() > until:
+            raise SandboxError(
+                f"{left} messages or outbox rows are still not worked off after {DRAIN_SECONDS:g} s: look at "
+                "`splitcart logs ingest` and `splitcart logs scraper`"
+            )
+        await asyncio.sleep(0.1)

@@ -1,0 +1,105 @@
+"""Held to the truth: was each price true when it was read, and is each price served true now."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+import httpx
+
+from splitcart_common.ids import company_of
+from splitcart_sandbox.demo.figures import Tally, Verdict
+from splitcart_sandbox.demo.log import Read, Recorded
+
+AT_ONCE = 4
+"""Questions to the truth at a time: it is one process on a machine that has other things to do."""
+
+
+class Truth:
+    """The simulator's truth API."""
+
+    def __init__(self, base_url: str) -> None:
+        self._client = httpx.AsyncClient(base_url=base_url, timeout=60)
+        self._gate = asyncio.Semaphore(AT_ONCE)
+
+    async def __aenter__(self) -> "Truth":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    async def zones(self) -> dict[str, int]:
+        """How many hidden price zones each company has."""
+        world = (await self._client.get("/truth/world")).raise_for_status().json()
+        return {key: len(company["zones"]) for key, company in world["companies"].items()}
+
+    async def requests(self) -> int:
+        """How many requests the retailers have had."""
+        return sum((await self._client.get("/truth/requests")).raise_for_status().json()["companies"].values())
+
+    async def open_stores(self, at: datetime) -> list[str]:
+        """The stores that trade at a moment."""
+        answer = (await self._client.get("/truth/stores", params={"at": at.isoformat()})).raise_for_status().json()
+        return [
+            store["store"]
+            for store in answer["stores"]
+            if store["closed_at"] is None or datetime.fromisoformat(store["closed_at"]) > at
+        ]
+
+    async def prices(self, store: str, at: datetime) -> dict[str, int]:
+        """What a store charged at a moment, in cents, for everything it sold."""
+        async with self._gate:
+            answer = await self._client.get("/truth/prices", params={"store": store, "at": at.isoformat()})
+        return dict(answer.raise_for_status().json()["prices"])
+
+    async def true_reads(self, store: str, reads: Sequence[Read]) -> int:
+        """How many of these prices held at some moment between request and answer."""
+        asked = [(sku, start.isoformat(), end.isoformat()) for sku, start, end, _ in reads]
+        async with self._gate:
+            answer = await self._client.post("/truth/reads", json={"store": store, "reads": asked})
+        held = answer.raise_for_status().json()["prices"]
+        return sum(price in prices for (_, _, _, price), prices in zip(reads, held, strict=True))
+
+
+async def fidelity(connection: asyncpg.Connection, recorded: Recorded, truth: Truth) -> Tally:
+    """Every observation against the truth of its moment, and every price folded against its observation."""
+    tally = Tally(0, recorded.undated)
+    for store, reads in recorded.reads.items():
+        tally.add(await truth.true_reads(store, reads), len(reads))
+    rows = await connection.fetch("SELECT scrape_id, sku, price FROM read.price_history WHERE price IS NOT NULL")
+    seen: Mapping[tuple[UUID, str], int] = recorded.prices
+    tally.add(sum(seen.get((row["scrape_id"], row["sku"])) == row["price"] for row in rows), len(rows))
+    return tally
+
+
+async def accuracy(connection: asyncpg.Connection, truth: Truth, at: datetime, turn: datetime) -> Verdict:
+    """All served prices at a moment against the truth; a listing served but not sold, or the reverse, is wrong.
+
+    `turn` is when prices last turned: stores scraped since then count as settled.
+    """
+    served: dict[str, dict[str, int]] = {}
+    for row in await connection.fetch("SELECT store, sku, price FROM read.prices"):
+        served.setdefault(row["store"], {})[row["sku"]] = row["price"]
+    since = "SELECT DISTINCT store FROM read.scrapes WHERE outcome = 'full' AND started_at >= $1"
+    fresh = {row["store"] for row in await connection.fetch(since, turn)}
+    verdict = Verdict(at)
+    stores = await truth.open_stores(at)
+    for store, true in zip(stores, await _each(truth, stores, at), strict=True):
+        here = served.get(store, {})
+        right = len(here.items() & true.items())
+        of = len(here.keys() | true.keys())
+        verdict.accuracy.setdefault(company_of(store), Tally()).add(right, of)
+        if store in fresh:
+            verdict.settled.setdefault(company_of(store), Tally()).add(right, of)
+    return verdict
+
+
+async def _each(truth: Truth, stores: Iterable[str], at: datetime) -> list[dict[str, int]]:
+    return await asyncio.gather(*(truth.prices(store, at) for store in stores))
+
+
+def last_turn(at: datetime, weekday: int = 2) -> datetime:
+    """The latest midnight UTC of the turn day (Monday is 0) at or before `at`."""
+    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight - timedelta(days=(midnight.weekday() - weekday) % 7)
