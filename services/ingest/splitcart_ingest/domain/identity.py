@@ -25,7 +25,11 @@ def valid_barcode(text: str | None) -> str | None:
         return None
     if len(digits) == 8:
         return None if digits.startswith(("0", "2")) else digits
-    digits = digits.rjust(13, "0") if len(digits) < 13 else digits[-13:]
+    if len(digits) == 14:
+        if not digits.startswith("0"):
+            return None  # a GTIN-14 with an indicator names a carton, not the thing in it
+        digits = digits[1:]
+    digits = digits.rjust(13, "0")
     return None if digits.startswith(("02", "2")) else digits
 
 

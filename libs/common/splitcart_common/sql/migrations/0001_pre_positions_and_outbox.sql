@@ -12,7 +12,8 @@ CREATE TABLE outbox (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     topic         text    NOT NULL,
     key           bytea,
-    value         bytea,
+    value         bytea STORAGE EXTERNAL,  -- zstd where `compressed`: what it could do is done already
+    compressed    boolean NOT NULL,
     header_names  text[]  NOT NULL,
     header_values bytea[] NOT NULL
 );
