@@ -7,7 +7,8 @@ between the two a message is sent again, with the same id: consumers ignore repe
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -98,8 +99,22 @@ class Relay:
         self._pool = pool
         self._producer = producer
 
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Relay while the body runs, and what it has left behind after it; the body ends if relaying fails."""
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.run(stop), name="relay")
+            try:
+                yield
+            finally:
+                stop.set()
+
     async def run(self, stop: asyncio.Event) -> None:
-        """Relay until `stop` is set; then the rows that are left wait for the next start."""
+        """Relay until `stop` is set, and then what is there; rows of later wait for the next start.
+
+        Where broker or server are away by then, everything that is left waits.
+        """
         while not stop.is_set():
             try:
                 async with self._pool.acquire() as connection:
@@ -114,8 +129,11 @@ class Relay:
             await _wait(stop, LEADER_RETRY_SECONDS)
             return
         try:
-            while not stop.is_set():
+            while True:
+                stopping = stop.is_set()  # before the look: what is written after it is not left behind unseen
                 if not await self.relay_once(connection):
+                    if stopping:
+                        return
                     await _wait(stop, IDLE_SECONDS)
         finally:
             if not connection.is_closed():

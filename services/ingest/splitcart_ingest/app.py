@@ -6,7 +6,7 @@ from importlib.resources import files
 import psycopg
 from aiokafka import AIOKafkaProducer
 
-from splitcart_common.consumer import ConsumerLoop, run_until_first_ends
+from splitcart_common.consumer import ConsumerLoop
 from splitcart_common.kafka import UNAVAILABLE as KAFKA_UNAVAILABLE
 from splitcart_common.kafka import start_producer
 from splitcart_common.lanes import Handler, Limits
@@ -39,9 +39,8 @@ async def main(settings: IngestSettings, health: Health, stop: asyncio.Event) ->
         )
         try:
             health.has("start")
-            await run_until_first_ends(
-                consumer(settings, pool, health).run(stop), relay(settings, pool, producer).run(stop)
-            )
+            async with relay(settings, pool, producer).running():
+                await consumer(settings, pool, health).run(stop)
         finally:
             await producer.stop()
     finally:

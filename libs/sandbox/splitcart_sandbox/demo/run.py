@@ -80,12 +80,13 @@ async def demonstrate(course: Course, screen: Screen, stop: asyncio.Event) -> Su
         await running.wait_ready()
         screen.page = running.gateway_url
         screen.say(f"ready: the page is at {running.gateway_url}")
-        async with _questions(running) as (connection, ends, truth):
+        async with questions(running) as (connection, ends, truth):
             return await _watch_and_judge(course, running, screen, stop, connection, ends, truth)
 
 
 @contextlib.asynccontextmanager
-async def _questions(running: Sandbox) -> AsyncIterator[tuple[asyncpg.Connection, Ends, Truth]]:
+async def questions(running: Sandbox) -> AsyncIterator[tuple[asyncpg.Connection, Ends, Truth]]:
+    """Clients of what is asked about: the database as superuser, the ends of topics, the truth."""
     connection = await asyncpg.connect(running.addresses.dsn)
     try:
         async with (
@@ -111,7 +112,7 @@ async def _watch_and_judge(
     screen.say("stopping the scraper and folding what it has published")
     await running.stack.supervisor.remove("scraper")
     at = clock.now()
-    await _drained(connection, ends)
+    await drained(connection, ends)
     screen.say("holding every price to the truth")
     verdict = await accuracy(connection, truth, at, last_turn(at))
     recorded = await read_log(running.addresses.bootstrap, running.addresses.topic_prefix)
@@ -163,7 +164,8 @@ async def _watch(
         before, looked = now, time.monotonic()
 
 
-async def _drained(connection: asyncpg.Connection, ends: Ends) -> None:
+async def drained(connection: asyncpg.Connection, ends: Ends) -> None:
+    """Wait until all is folded and published; SandboxError where that takes over a minute."""
     until = time.monotonic() + DRAIN_SECONDS
     while left := await lag(connection, ends):
         if time.monotonic() > until:

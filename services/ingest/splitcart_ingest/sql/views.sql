@@ -19,7 +19,7 @@ SELECT s.store, s.company, l.sku, l.product_id, p.price,
        (ARRAY['none', 'special', 'half', 'down', 'new', 'clearance'])[h.special + 1] AS special
 FROM {schema}.latest_prices p
 JOIN {schema}.stores s USING (store_id)
-JOIN {schema}.listings l USING (listing_id)
+JOIN {schema}.listings l ON l.listing_id = p.listing_id AND l.company = s.company
 JOIN {schema}.store_heads head USING (store_id)
 JOIN {schema}.price_history h ON h.store_id = p.store_id AND h.listing_id = p.listing_id AND h.seq = p.changed_seq
 JOIN {schema}.scrapes changed ON changed.store_id = p.store_id AND changed.seq = p.changed_seq

@@ -36,6 +36,8 @@ CREATE TABLE listings (
     UNIQUE (company, sku)
 );
 CREATE INDEX listings_by_product ON listings (product_id);
+CREATE INDEX listings_by_sku ON listings (sku);
+CREATE INDEX listings_by_barcode ON listings (barcode);
 CREATE INDEX listings_by_words ON listings
     USING gin (to_tsvector('simple', name || ' ' || coalesce(brand, '') || ' ' || coalesce(size, '')));
 CREATE INDEX listings_by_likeness ON listings USING gin ((name || ' ' || coalesce(brand, '')) gin_trgm_ops);

@@ -1,0 +1,1 @@
+"""Pure rules of the gateway: places, stores near, queries, ranking, words for people. No I/O and no clock."""

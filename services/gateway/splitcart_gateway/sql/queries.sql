@@ -1,0 +1,79 @@
+-- The SQL of the gateway: only views of schema `read`.
+
+-- name: probe
+-- Whether the views are there and may be read.
+SELECT EXISTS (SELECT FROM read.stores)
+   AND EXISTS (SELECT FROM read.listings)
+   AND EXISTS (SELECT FROM read.prices)
+   AND EXISTS (SELECT FROM read.scrapes)
+
+-- name: stores_stamp
+-- Differs whenever a store came, was described anew, or closed.
+SELECT count(*) AS stores, count(name) AS described, max(seen_at) AS seen_at, count(closed_at) AS closed
+FROM read.stores
+
+-- name: stores
+SELECT store, company, name, division, address, suburb, state, postcode, lat, lon, sells_online, seen_at, closed_at
+FROM read.stores
+
+-- name: last_scrapes
+-- The last settled scrape of each of these stores; none for one never scraped.
+SELECT w.store, last.started_at, last.outcome, last.listings
+FROM unnest($1::text[]) AS w (store)
+CROSS JOIN LATERAL (
+    SELECT x.started_at, x.outcome, x.listings
+    FROM read.scrapes x
+    WHERE x.store = w.store AND x.outcome IS NOT NULL
+    ORDER BY x.seq DESC
+    LIMIT 1
+) last
+
+-- name: listings_by_words
+-- The expression is that of ingest's index, or the index is not used. Short names first: they are the plain things.
+SELECT company, sku, name, brand, size, barcode, category_path, image_url, product_id, 0::real AS likeness
+FROM read.listings
+WHERE to_tsvector('simple', name || ' ' || coalesce(brand, '') || ' ' || coalesce(size, ''))
+      @@ to_tsquery('simple', $1)
+  AND ($2::text IS NULL OR company = $2)
+ORDER BY length(name), company, sku
+LIMIT $3
+
+-- name: listings_by_likeness
+-- Misspelt words: trigrams, likest first. What counts as alike at all is a setting of the connection (store.py).
+SELECT company, sku, name, brand, size, barcode, category_path, image_url, product_id,
+       word_similarity($1, name || ' ' || coalesce(brand, '')) AS likeness
+FROM read.listings
+WHERE $1 <% (name || ' ' || coalesce(brand, ''))
+  AND ($2::text IS NULL OR company = $2)
+ORDER BY likeness DESC, length(name), company, sku
+LIMIT $3
+
+-- name: listings_by_code
+SELECT company, sku, name, brand, size, barcode, category_path, image_url, product_id, 1::real AS likeness
+FROM read.listings
+WHERE (barcode = ANY ($1::text[]) OR sku = $2)
+  AND ($3::text IS NULL OR company = $3)
+ORDER BY company, sku
+LIMIT $4
+
+-- name: listings_of_products
+SELECT company, sku, name, brand, size, barcode, category_path, image_url, product_id, 0::real AS likeness
+FROM read.listings
+WHERE product_id = ANY ($1::uuid[])
+
+-- name: prices
+-- One product at these stores, and when the whole range of each was last seen: one statement, so one snapshot.
+-- A row without a sku is of the second kind. One product at a time: with an array the planner reads whole stores.
+SELECT store, sku, price, seen_at, seen_store, changed_at, was_price, special
+FROM read.prices
+WHERE product_id = $1 AND store = ANY ($2::text[])
+UNION ALL
+SELECT w.store, NULL, NULL, last_full.started_at, NULL, NULL, NULL, NULL
+FROM unnest($2::text[]) AS w (store)
+CROSS JOIN LATERAL (
+    SELECT x.started_at
+    FROM read.scrapes x
+    WHERE x.store = w.store AND x.outcome = 'full'
+    ORDER BY x.seq DESC
+    LIMIT 1
+) last_full

@@ -1,0 +1,211 @@
+"""Every endpoint, on what the views of ingest really say."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx
+import pytest
+
+from splitcart_sandbox.database import service_dsn
+from tests.support.gateway_data import COKE, EVIL, HOSTILE, MILK, OUTLETS, TEA, VEGEMITE
+
+
+async def get(client: httpx.AsyncClient, path: str, **parameters: Any) -> dict[str, Any]:
+    response = await client.get(path, params=parameters)
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/json"
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+async def prices(client: httpx.AsyncClient, product: UUID, **parameters: Any) -> dict[str, Any]:
+    answer = await get(client, "/api/v1/prices", product=str(product), **parameters)
+    [item] = answer["items"]
+    assert item["product_id"] == str(product)
+    return dict(item)
+
+
+def stores(items: list[dict[str, Any]]) -> list[str]:
+    return [item["store"] for item in items]
+
+
+async def test_stores_near_a_postcode_nearest_first(client: httpx.AsyncClient) -> None:
+    answer = await get(client, "/api/v1/stores", near="3000", radius_km=5)
+    assert answer["near"]["postcode"] == "3000"
+    assert answer["total"] == 6
+    distances = [store["distance_km"] for store in answer["items"]]
+    assert distances == sorted(distances)
+    assert set(stores(answer["items"])) == {o.key for o in OUTLETS if o.state == "VIC" and o.lat and not o.closed}
+    by_key = {store["store"]: store for store in answer["items"]}
+    assert by_key["aldi:G001"]["last_scraped_at"] == "2026-09-02T09:00:00Z"
+    assert by_key["iga:100"]["last_scraped_at"] is None
+
+
+async def test_stores_of_a_company_and_without_a_place(client: httpx.AsyncClient) -> None:
+    assert stores((await get(client, "/api/v1/stores", near="3000", company="coles"))["items"]) == [
+        "coles:0001",
+        "coles:0002",
+    ]
+    everywhere = await get(client, "/api/v1/stores", company="aldi", limit=2)
+    assert (everywhere["near"], everywhere["total"]) == (None, 4)
+    assert stores(everywhere["items"]) == ["aldi:G001", "aldi:G002"]
+    assert (await get(client, "/api/v1/stores", near="0800"))["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("q", "product"),
+    [
+        ("milk", MILK),
+        ("full cream milk 2l", MILK),
+        ("MILKS", MILK),
+        ("farmdale", MILK),
+        ("vegemite", VEGEMITE),
+        ("vegimite", VEGEMITE),
+        ("vegmite spred", VEGEMITE),
+        ("9300650658615", VEGEMITE),
+        ("9300 6506 58615", VEGEMITE),
+        ("37352", VEGEMITE),
+        ("coca cola", COKE),
+        ("cocacola zero", COKE),
+        ("coke 24 x 375ml", COKE),
+        ("the vert", TEA),
+        ("thé", TEA),
+        ("alert x", EVIL),
+    ],
+)
+async def test_search(client: httpx.AsyncClient, q: str, product: UUID) -> None:
+    answer = await get(client, "/api/v1/products", q=q)
+    found = [item["product_id"] for item in answer["items"] + answer["did_you_mean"]]
+    assert found[:1] == [str(product)]
+
+
+async def test_a_product_has_the_listings_of_every_company(client: httpx.AsyncClient) -> None:
+    [item] = (await get(client, "/api/v1/products", q="farmdale milk", company="coles"))["items"]
+    assert [(listing["company"], listing["sku"]) for listing in item["listings"]] == [
+        ("aldi", "000000000000000101"),
+        ("coles", "8150288"),
+        ("woolworths", "888137"),
+    ]
+    assert item == await get(client, f"/api/v1/products/{MILK}")
+    assert (await get(client, "/api/v1/products", q="vegemite", company="aldi"))["items"] == []
+
+
+async def test_a_search_that_finds_nothing_says_so(client: httpx.AsyncClient) -> None:
+    for q in ("zzzzqqqq", "!!!", "€", "' OR 1=1 --", "zz:* & !yy", "99999999"):
+        answer = await get(client, "/api/v1/products", q=q)
+        assert answer["items"] == [], q
+    answer = await get(client, "/api/v1/products", q="milk", limit=1)
+    assert len(answer["items"]) == 1
+
+
+async def test_hostile_text_is_data(client: httpx.AsyncClient) -> None:
+    assert (await get(client, f"/api/v1/products/{EVIL}"))["name"] == HOSTILE
+
+
+async def test_prices_near_cheapest_first_with_where_and_when_they_were_seen(client: httpx.AsyncClient) -> None:
+    item = await prices(client, MILK, near="3000", radius_km=5)
+    assert [(price["store"], price["price_cents"]) for price in item["prices"]] == [
+        ("aldi:G001", 299),
+        ("coles:0001", 310),
+        ("coles:0002", 310),
+        ("aldi:G002", 329),
+    ]
+    first, second = item["prices"][:2]
+    assert first | {"distance_km": None} == {
+        "store": "aldi:G001",
+        "company": "aldi",
+        "name": "Melbourne Central",
+        "suburb": "Melbourne Central",
+        "state": "VIC",
+        "postcode": "3000",
+        "distance_km": None,
+        "sku": "000000000000000101",
+        "price_cents": 299,
+        "price": "$2.99",
+        "was_price_cents": 319,
+        "was_price": "$3.19",
+        "special": "special",
+        "seen_at": "2026-09-02T09:00:00Z",
+        "seen_store": "aldi:G001",
+        "age_seconds": 3 * 3600,
+        "changed_at": "2026-09-02T09:00:00Z",
+    }
+    # The partial scrape two hours ago saw the listing again, at the price of five hours ago.
+    assert (second["seen_at"], second["changed_at"]) == ("2026-09-02T10:00:00Z", "2026-09-02T07:00:00Z")
+    assert (second["age_seconds"], second["special"], second["was_price"]) == (7200, None, None)
+
+
+async def test_stores_that_do_not_sell_it_and_stores_nobody_looked_at(client: httpx.AsyncClient) -> None:
+    item = await prices(client, VEGEMITE, near="3000", radius_km=5)
+    assert [(price["store"], price["price_cents"]) for price in item["prices"]] == [
+        ("coles:0001", 460),
+        ("woolworths:3001", 750),
+    ]
+    assert {(absent["store"], absent["reason"]) for absent in item["not_sold_at"]} == {
+        ("aldi:G001", "not-in-range"),
+        ("aldi:G002", "not-in-range"),
+        ("coles:0002", "not-in-range"),  # withdrawn
+    }
+    # What a part of a range does not show is unknown, not absent; so is a store never scraped.
+    assert stores(item["unknown"]) == ["iga:100"]
+    assert stores((await prices(client, MILK, near="3000"))["unknown"]) == ["woolworths:3001", "iga:100"]
+
+
+async def test_prices_at_named_stores(client: httpx.AsyncClient) -> None:
+    named = ["aldi:G300", "aldi:G900", "aldi:G901", "coles:0002", "aldi:G300"]
+    item = await prices(client, MILK, store=named)
+    assert [(price["store"], price["distance_km"]) for price in item["prices"]] == [
+        ("aldi:G300", None),
+        ("coles:0002", None),
+    ]
+    assert [(absent["store"], absent["reason"]) for absent in item["not_sold_at"]] == [("aldi:G900", "closed")]
+    assert stores(item["unknown"]) == ["aldi:G901"]
+    both = await prices(client, MILK, near="3000", company="coles", store=["aldi:G300", "coles:0001"])
+    assert stores(both["prices"]) == ["aldi:G300", "coles:0001", "coles:0002"]
+    assert both["prices"][0]["distance_km"] > 700
+
+
+async def test_several_products_in_the_order_asked_for(client: httpx.AsyncClient) -> None:
+    asked = [str(TEA), str(MILK), str(TEA)]
+    answer = await get(client, "/api/v1/prices", product=asked, near="3000")
+    assert [item["product_id"] for item in answer["items"]] == [str(TEA), str(MILK)]
+    assert answer["at"] == "2026-09-02T12:00:00Z"
+
+
+async def test_index_health_and_head(client: httpx.AsyncClient) -> None:
+    index = await get(client, "/api/v1")
+    assert [company["company"] for company in index["companies"]] == ["aldi", "coles", "woolworths", "iga"]
+    assert (await client.get("/healthz")).text == "alive\n"
+    assert (await client.get("/readyz")).text == "ready\n"
+    assert (
+        'splitcart_http_request_seconds_count{route="/api/v1",status="200"}' in (await client.get("/metrics")).text
+    )
+    head = await client.head("/api/v1")
+    assert (head.status_code, head.content) == (200, b"")
+    assert int(head.headers["content-length"]) > 100
+
+
+async def test_every_answer_bears_the_safety_headers(client: httpx.AsyncClient) -> None:
+    for path in ("/api/v1", "/", "/nothing", "/api/v1/products/x", "/healthz"):
+        headers = (await client.get(path)).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["content-security-policy"].startswith("default-src 'none'")
+
+
+async def test_many_at_once_get_the_same_answer(client: httpx.AsyncClient) -> None:
+    alone = await prices(client, MILK, near="3000")
+    together = await asyncio.gather(*(prices(client, MILK, near="3000") for _ in range(100)))
+    assert all(item == alone for item in together)
+
+
+async def test_the_gateways_role_sees_the_views_and_nothing_else(catalogue: str) -> None:
+    connection = await asyncpg.connect(service_dsn(catalogue, "gateway"))
+    try:
+        assert await connection.fetchval("SELECT count(*) FROM read.prices") > 0
+        for statement in ("SELECT * FROM ingest_g1.stores", "DELETE FROM read.stores", "CREATE TABLE read.x ()"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(statement)
+    finally:
+        await connection.close()

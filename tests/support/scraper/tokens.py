@@ -1,0 +1,53 @@
+"""Host tokens in memory; tests/contract/scraper holds them to what Postgres's do."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from splitcart_scraper.pace import Held
+
+FORGET_AFTER = timedelta(seconds=3)
+
+
+@dataclass(slots=True)
+class _Token:
+    owner: str | None = None
+    until: datetime | None = None
+    last: datetime | None = None
+
+
+class MemoryTokens:
+    """`pace.HostTokens` for one process."""
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, _Token] = {}
+        self._waiters: dict[tuple[str, str], tuple[datetime, datetime]] = {}
+
+    async def take(self, host: str, owner: str, since: datetime, now: datetime, until: datetime) -> Held | None:
+        token = self._tokens.setdefault(host, _Token())
+        free = token.owner in (None, owner) or (token.until is not None and token.until <= now)
+        before_us = any(
+            (other_since, name) < (since, owner)
+            for (at, name), (other_since, seen) in self._waiters.items()
+            if at == host and name != owner and seen > now - FORGET_AFTER
+        )
+        if not free or before_us:
+            self._waiters[host, owner] = since, now
+            return None
+        self._waiters.pop((host, owner), None)
+        token.owner, token.until = owner, until
+        return Held(token.last, waited_for=False)
+
+    async def renew(
+        self, host: str, owner: str, last: datetime | None, now: datetime, until: datetime
+    ) -> Held | None:
+        token = self._tokens.setdefault(host, _Token())
+        if token.owner != owner:
+            return None
+        token.until, token.last = until, last or token.last
+        waited_for = any(at == host and seen > now - FORGET_AFTER for (at, _), (_, seen) in self._waiters.items())
+        return Held(token.last, waited_for)
+
+    async def give_back(self, host: str, owner: str, last: datetime | None) -> None:
+        token = self._tokens.setdefault(host, _Token())
+        if token.owner == owner:
+            token.owner, token.until, token.last = None, None, last or token.last
