@@ -199,7 +199,8 @@ def to_input(event: Event, numbers: Mapping[str, int]) -> Input:
             return Start(event.scrape_id, event.started_at, event.scope)
         case events.ProductsObserved():
             listings = [numbers[listing.sku] for listing in event.listings]
-            return Batch(event.scrape_id, event.batch, listings, [listing.price for listing in event.listings])
+            prices = [listing.price for listing in event.listings]
+            return Batch(event.scrape_id, event.batch, listings, prices)
         case events.ScrapeCompleted():
             refused = [numbers[sku] for sku in set(event.refused_skus) if sku in numbers]
             return Complete(

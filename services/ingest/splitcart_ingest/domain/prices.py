@@ -226,8 +226,11 @@ def _batch(state: StoreState, message: Batch) -> BatchFolded | Ignored:
     if message.batch in scrape.batches:
         return Ignored("repeat")
     places = _first_sightings(message.listings, scrape.seen)
-    listings = [message.listings[place] for place in places]
-    changes, created = _changes(state.prices, listings, [message.prices[place] for place in places], places)
+    listings, prices = message.listings, message.prices
+    if len(places) < len(listings):
+        listings = [listings[place] for place in places]
+        prices = [prices[place] for place in places]
+    changes, created = _changes(state.prices, listings, prices, places)
     return BatchFolded(
         scrape_id=scrape.scrape_id,
         seq=scrape.seq,
@@ -246,7 +249,8 @@ def _first_sightings(listings: Sequence[int], before: Collection[int]) -> Sequen
 
     The first sighting in a scrape stands, so that the split into batches cannot matter.
     """
-    if len(set(listings)) == len(listings) and set(listings).isdisjoint(before):
+    distinct = set(listings)
+    if len(distinct) == len(listings) and distinct.isdisjoint(before):
         return range(len(listings))  # nearly always: a scraper drops repeats itself
     first: dict[int, int] = {}
     for place, listing in enumerate(listings):
@@ -260,7 +264,8 @@ def _changes(
 ) -> tuple[Changes, int]:
     """What differs from the known prices, and how many of it had no price; a tile without one changes nothing."""
     old = list(map(known.get, listings))
-    differing = [i for i, price in enumerate(prices) if price is not None and price != old[i]]
+    pairs = zip(prices, old, strict=True)
+    differing = [i for i, (price, before) in enumerate(pairs) if price != before and price is not None]
     if not differing:
         return Changes(), 0
     added = [i for i in differing if old[i] is None and listings[i] not in known]
@@ -320,7 +325,7 @@ def _settle(
 
 
 def _unseen(prices: Mapping[int, int | None], seen: frozenset[int]) -> tuple[int, ...]:
-    return tuple(sorted(x for x, price in prices.items() if price is not None and x not in seen))
+    return tuple(sorted(x for x in prices.keys() - seen if prices[x] is not None))
 
 
 def _open(state: StoreState, scrape_id: UUID) -> OpenScrape | None:
