@@ -16,8 +16,19 @@ from splitcart_common.codec import DecodeError, decode
 from splitcart_common.telemetry import Health
 from splitcart_common.topics import PRODUCT_OBSERVED
 from splitcart_ingest.app import TOPICS, main
-from splitcart_ingest.domain.prices import BatchFolded, Opened, Settled, StoreState, decide, evolve
-from splitcart_ingest.handlers import to_input
+from splitcart_ingest.domain.prices import (
+    Abandon,
+    Batch,
+    BatchFolded,
+    Input,
+    Opened,
+    Settled,
+    Start,
+    StoreState,
+    decide,
+    evolve,
+)
+from splitcart_ingest.handlers import complete
 from splitcart_ingest.settings import IngestSettings
 from splitcart_sandbox.database import service_dsn
 from tests.support.bus import Raw, Said, read_topic, say_scrape
@@ -137,7 +148,7 @@ def fold_of(raws: list[Raw]) -> Fold:
                 numbers[listing.sku] = len(skus)
                 skus.append(listing.sku)
         state = states.setdefault(store, StoreState(clock=datetime(1970, 1, 1, tzinfo=UTC)))
-        for fact in decide(state, to_input(event, numbers)):
+        for fact in decide(state, _input(event, numbers)):
             evolve(state, fact)
             match fact:
                 case Opened():
@@ -156,6 +167,20 @@ def fold_of(raws: list[Raw]) -> Fold:
                         history.add((store, skus[number], fact.seq, 0, fact.started_at, None, None, "none"))
     latest = {(store, skus[n], price) for store, state in states.items() for n, price in state.prices.items()}
     return Fold(frozenset(history), frozenset(scrapes.values()), frozenset(latest))
+
+
+def _input(event: events.Event, numbers: dict[str, int]) -> Input:
+    match event:
+        case events.ScrapeStarted():
+            return Start(event.scrape_id, event.started_at, event.scope)
+        case events.ProductsObserved():
+            listings = [numbers[seen.sku] for seen in event.listings]
+            return Batch(event.scrape_id, event.batch, listings, [seen.price for seen in event.listings])
+        case events.ScrapeCompleted():
+            return complete(event, [numbers[sku] for sku in set(event.refused_skus) if sku in numbers])
+        case events.ScrapeAbandoned():
+            return Abandon(event.scrape_id, event.finished_at)
+    raise TypeError(event)
 
 
 def _readable(raw: Raw) -> events.Event | None:

@@ -47,17 +47,29 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A decoded message and where it stood. `published_at` is the broker's timestamp as a virtual moment."""
+    """A decoded message and where it stood.
+
+    `published_at` is the broker's timestamp as a virtual moment, `digest` what the handler made of it at once.
+    """
 
     envelope: Envelope
     event: Event
     key: str
     offset: int
     published_at: datetime
+    digest: object = None
 
 
 class Handler(Protocol):
     """What a service does with a partition's messages, in their order."""
+
+    def digest(self, key: str, envelope: Envelope, event: Event) -> object:
+        """What can be worked out from the message alone, right after it was decoded; None for nothing.
+
+        Its parts are in the processor's cache then: a second pass over a batch of some 20,000 listings takes
+        three times as long. It has no effects, as a batch that is rolled back is decoded again.
+        """
+        ...
 
     async def prepare(self, where: TopicPartition, messages: Sequence[Message]) -> None:
         """Effects that are folds of their own and may commit on their own, before the batch's transaction."""
@@ -244,7 +256,8 @@ class Lane:
                     Reason.FROM_THE_FUTURE, f"occurred at {envelope.occurred_at}, published at {published_at}"
                 )
                 continue
-            messages.append(Message(envelope, event, key, record.offset, published_at))
+            digest = self.handler.digest(key, envelope, event)
+            messages.append(Message(envelope, event, key, record.offset, published_at, digest))
         return messages, dead
 
     def _judge(self, records: list[ConsumerRecord], dead: dict[int, DeadLetter]) -> None:

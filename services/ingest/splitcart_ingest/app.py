@@ -63,7 +63,7 @@ def consumer(settings: IngestSettings, pool: Pool, health: Health) -> ConsumerLo
         service=SERVICE,
         purpose="fold",
         topics=TOPICS,
-        handler=ByTopic(handlers),
+        handler=ByTopic(settings.topic_prefix, handlers),
         pool=pool,
         bootstrap=settings.kafka_bootstrap,
         prefix=settings.topic_prefix,

@@ -5,20 +5,37 @@ again changes nothing, and a price row can point at its listing at once.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 import asyncpg
 
 from splitcart_common import ids, outbox
-from splitcart_common.events import ListingDescribed, ObservedListing, ProductsObserved
+from splitcart_common.events import ListingDescribed, ObservedListing
 from splitcart_common.lanes import Message
 from splitcart_common.postgres import Connection, Pool
 from splitcart_ingest.domain.identity import product_id
-from splitcart_ingest.domain.listings import Description, content_hash, fields_of, join
+from splitcart_ingest.domain.listings import Description, Fields, content_hash, fields_of, join
 from splitcart_ingest.store import SQL
 
 _SEPARATOR = "\x1f"  # joins a category path on its way into a text[] of a row: unnest flattens nested arrays
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A batch at a glance: its prices, and the numbers of its listings where none of them is news."""
+
+    numbers: list[int]
+    prices: list[int | None]
+    news: list[ObservedListing]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    number: int
+    day: date
+    fields: Fields
 
 
 class ListingBook:
@@ -28,13 +45,33 @@ class ListingBook:
         self._pool = pool
         self._prefix = prefix
         self._producer = producer
-        self._numbers: dict[str, dict[str, int]] = {}
+        self._entries: dict[str, dict[str, _Entry]] = {}
         self._skus: dict[int, str] = {}
-        self._descriptions: dict[str, dict[str, Description]] = {}
 
-    def numbers(self, company: str) -> Mapping[str, int]:
-        """SKU -> listing number, for every listing met or looked up so far."""
-        return self._numbers.setdefault(company, {})
+    def glance(self, company: str, day: date, listings: Sequence[ObservedListing]) -> Glance:
+        """Look each listing up. Nearly none says anything new: a description changes about once a year.
+
+        The one loop over every listing ever seen; it is kept flat.
+        """
+        known = self._entries.setdefault(company, {}).get
+        numbers: list[int] = []
+        news: list[ObservedListing] = []
+        for o in listings:
+            entry = known(o.sku)
+            if (
+                entry is None
+                or entry.day < day
+                or entry.fields != (o.name, o.brand, o.size, o.barcode, o.category_path, o.image_url)
+            ):
+                news.append(o)
+            else:
+                numbers.append(entry.number)
+        return Glance(numbers, [o.price for o in listings], news)
+
+    def numbers(self, company: str, skus: Iterable[str]) -> list[int]:
+        """The numbers of SKUs that were met or looked up, in order; those that were not are left out."""
+        known = self._entries.setdefault(company, {})
+        return [known[sku].number for sku in skus if sku in known]
 
     def sku(self, number: int) -> str:
         """The SKU of a listing number that was met or looked up; KeyError else."""
@@ -42,7 +79,7 @@ class ListingBook:
 
     async def look_up(self, company: str, skus: Collection[str]) -> None:
         """Learn the numbers of SKUs that are on record; the others stay unknown."""
-        missing = list(set(skus) - self.numbers(company).keys())
+        missing = list(set(skus) - self._entries.setdefault(company, {}).keys())
         if missing:
             self._learn(company, await self._pool.fetch(SQL["listings"], company, missing))
 
@@ -52,15 +89,16 @@ class ListingBook:
         if missing:
             self._learn(company, await connection.fetch(SQL["listings_by_number"], missing))
 
-    async def describe(self, company: str, messages: Sequence[tuple[Message, ProductsObserved]]) -> None:
-        """Fold what messages call their listings; news goes out as ListingDescribed, in the same transaction."""
-        news = self._unlike(company, messages)
+    async def describe(self, company: str, news: Sequence[tuple[Message, ObservedListing]]) -> None:
+        """Fold what is new about listings; it goes out as ListingDescribed, in the same transaction."""
         await self.look_up(company, {observed.sku for _, observed in news})
-        known = self._descriptions.setdefault(company, {})
+        known = self._entries.setdefault(company, {})
         wanted: dict[str, Description] = {}
         cause: dict[str, Message] = {}
         for message, observed in news:
-            before = wanted.get(observed.sku) or known.get(observed.sku)
+            before = wanted.get(observed.sku)
+            if before is None and (entry := known.get(observed.sku)) is not None:
+                before = Description(entry.day, entry.fields)
             after = join(before, Description(message.envelope.occurred_at.date(), fields_of(observed)))
             if after is not before:
                 wanted[observed.sku], cause[observed.sku] = after, message
@@ -69,28 +107,6 @@ class ListingBook:
                 await self._write(connection, company, wanted, cause)
             # What stands now: another process may have known better.
             self._learn(company, await self._pool.fetch(SQL["listings"], company, list(wanted)))
-
-    def _unlike(
-        self, company: str, messages: Sequence[tuple[Message, ProductsObserved]]
-    ) -> list[tuple[Message, ObservedListing]]:
-        """The sightings that say something new.
-
-        Nearly none do: a description changes about once a year, and this loop, the only one over every listing
-        ever seen, is kept flat for them.
-        """
-        known = self._descriptions.setdefault(company, {}).get
-        news = []
-        for message, event in messages:
-            day = message.envelope.occurred_at.date()
-            for o in event.listings:
-                before = known(o.sku)
-                if (
-                    before is None
-                    or before.day < day
-                    or before.fields != (o.name, o.brand, o.size, o.barcode, o.category_path, o.image_url)
-                ):
-                    news.append((message, o))
-        return news
 
     async def _write(
         self, connection: Connection, company: str, wanted: Mapping[str, Description], cause: Mapping[str, Message]
@@ -126,14 +142,12 @@ class ListingBook:
         )
 
     def _learn(self, company: str, rows: Sequence[asyncpg.Record]) -> None:
-        numbers = self._numbers.setdefault(company, {})
-        known = self._descriptions.setdefault(company, {})
+        known = self._entries.setdefault(company, {})
         for row in rows:
             sku, number, name, brand, size, barcode, category_path, image_url, described_on = row
-            numbers[sku] = number
             self._skus[number] = sku
             fields = (name, brand, size, barcode, tuple(category_path), image_url)
-            known[sku] = Description(described_on, fields)
+            known[sku] = _Entry(number, described_on, fields)
 
 
 def _row(company: str, sku: str, description: Description) -> tuple[str | UUID | date | int | None, ...]:

@@ -1,18 +1,20 @@
 """The shell of the fold: load, ask the domain, save, publish. One handler a topic."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from aiokafka import TopicPartition
 
 from splitcart_common import events, ids, outbox
+from splitcart_common.envelope import Envelope
 from splitcart_common.events import Event
 from splitcart_common.ids import split_store_key
 from splitcart_common.lanes import FUTURE_LIMIT, Handler, Message
 from splitcart_common.outcomes import DeadLetter, Ok, Outcome, Reason, Skip
 from splitcart_common.postgres import Connection
+from splitcart_common.topics import topic_of
 from splitcart_ingest import facts
-from splitcart_ingest.book import ListingBook
+from splitcart_ingest.book import Glance, ListingBook
 from splitcart_ingest.cache import StateCache
 from splitcart_ingest.domain.prices import Abandon, Batch, Complete, Ignored, Input, Start, decide, evolve
 from splitcart_ingest.store import (
@@ -29,8 +31,13 @@ from splitcart_ingest.store import (
 class ByTopic:
     """Hands each partition to the handler of its topic."""
 
-    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, prefix: str, handlers: Mapping[str, Handler]) -> None:
+        self._prefix = prefix
         self._handlers = handlers
+
+    def digest(self, key: str, envelope: Envelope, event: Event) -> object:
+        """As the handler of the event's topic does."""
+        return self._handlers[topic_of(type(event)).on_broker(self._prefix)].digest(key, envelope, event)
 
     async def prepare(self, where: TopicPartition, messages: Sequence[Message]) -> None:
         """As the topic's handler does."""
@@ -56,21 +63,27 @@ class ObservationHandler:
         self._producer = producer
         self._cache = StateCache(cached_prices)
 
+    def digest(self, key: str, envelope: Envelope, event: Event) -> Glance | None:
+        """A batch of listings at a glance."""
+        if not isinstance(event, events.ProductsObserved):
+            return None
+        return self._book.glance(ids.company_of(key), envelope.occurred_at.date(), event.listings)
+
     async def prepare(self, where: TopicPartition, messages: Sequence[Message]) -> None:  # noqa: ARG002 - Handler's
-        """Describe the listings the batch meets and look up those it refuses, company by company."""
-        sightings: dict[str, list[tuple[Message, events.ProductsObserved]]] = {}
+        """Describe the listings that are news and look up those that are refused, company by company."""
+        news: dict[str, list[tuple[Message, events.ObservedListing]]] = {}
         refused: dict[str, set[str]] = {}
         for message in messages:
-            if _problem(message):
-                continue
             company = ids.company_of(message.key)
             match message.event:
-                case events.ProductsObserved() as event:
-                    sightings.setdefault(company, []).append((message, event))
+                case events.ProductsObserved() if not _problem(message):
+                    new = _glance(message).news
+                    if new:
+                        news.setdefault(company, []).extend((message, observed) for observed in new)
                 case events.ScrapeCompleted() as event if event.refused_skus:
                     refused.setdefault(company, set()).update(event.refused_skus)
-        for company, seen in sightings.items():
-            await self._book.describe(company, seen)
+        for company, sightings in news.items():
+            await self._book.describe(company, sightings)
         for company, skus in refused.items():
             await self._book.look_up(company, skus)
 
@@ -123,7 +136,7 @@ class ObservationHandler:
             return Skip("barcodes")  # the barcode pass brings their fold
         store = states[message.key]
         listings = message.event.listings if isinstance(message.event, events.ProductsObserved) else ()
-        for fact in decide(store.state, to_input(message.event, self._book.numbers(ids.company_of(message.key)))):
+        for fact in decide(store.state, self._input(message)):
             if isinstance(fact, Ignored):
                 return Skip(fact.why)
             evolve(store.state, fact)
@@ -133,9 +146,29 @@ class ObservationHandler:
             )
         return Ok()
 
+    def _input(self, message: Message) -> Input:
+        company = ids.company_of(message.key)
+        match message.event:
+            case events.ProductsObserved() as event:
+                glance = _glance(message)
+                numbers = glance.numbers
+                if glance.news:
+                    numbers = self._book.numbers(company, (observed.sku for observed in event.listings))
+                return Batch(event.scrape_id, event.batch, numbers, glance.prices)
+            case events.ScrapeCompleted() as event:
+                return complete(event, self._book.numbers(company, set(event.refused_skus)))
+            case events.ScrapeStarted() as event:
+                return Start(event.scrape_id, event.started_at, event.scope)
+            case events.ScrapeAbandoned() as event:
+                return Abandon(event.scrape_id, event.finished_at)
+        raise TypeError(f"{message.event.TYPE} is no message of a store's fold")
+
 
 class StoreHandler:
     """Folds `stores`: the outlets as they are now."""
+
+    def digest(self, key: str, envelope: Envelope, event: Event) -> None:
+        """Nothing to work out."""
 
     async def prepare(self, where: TopicPartition, messages: Sequence[Message]) -> None:
         """Nothing to do ahead."""
@@ -192,26 +225,20 @@ def _event_time(event: Event) -> datetime | None:
     return None
 
 
-def to_input(event: Event, numbers: Mapping[str, int]) -> Input:
-    """An event of `product-observed` as the fold takes it; `numbers` know every SKU it observes."""
-    match event:
-        case events.ScrapeStarted():
-            return Start(event.scrape_id, event.started_at, event.scope)
-        case events.ProductsObserved():
-            listings = [numbers[listing.sku] for listing in event.listings]
-            prices = [listing.price for listing in event.listings]
-            return Batch(event.scrape_id, event.batch, listings, prices)
-        case events.ScrapeCompleted():
-            refused = [numbers[sku] for sku in set(event.refused_skus) if sku in numbers]
-            return Complete(
-                scrape_id=event.scrape_id,
-                finished_at=event.finished_at,
-                batches=event.batches,
-                all_categories=event.categories_finished >= event.categories_planned,
-                refused=refused,
-                refused_unknown=len(set(event.refused_skus)) - len(refused),
-                refused_without_sku=event.refused_tiles_without_sku,
-            )
-        case events.ScrapeAbandoned():
-            return Abandon(event.scrape_id, event.finished_at)
-    raise TypeError(f"{event.TYPE} is no message of a store's fold")
+def complete(event: events.ScrapeCompleted, refused: Collection[int]) -> Complete:
+    """The end of a scrape as the fold takes it; `refused` are those of its refused SKUs that are on record."""
+    return Complete(
+        scrape_id=event.scrape_id,
+        finished_at=event.finished_at,
+        batches=event.batches,
+        all_categories=event.categories_finished >= event.categories_planned,
+        refused=refused,
+        refused_unknown=len(set(event.refused_skus)) - len(refused),
+        refused_without_sku=event.refused_tiles_without_sku,
+    )
+
+
+def _glance(message: Message) -> Glance:
+    if not isinstance(message.digest, Glance):
+        raise TypeError(f"offset {message.offset} was not digested")
+    return message.digest

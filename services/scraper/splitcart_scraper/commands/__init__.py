@@ -1,0 +1,124 @@
+"""The scraper's verbs: `scrape`, `stores discover`, and `schedule show|explain|flag|release`.
+
+Exit codes: 0 done; 1 something could not be done, and the message says what; 2 a wrong option; 3 a worker stopped
+because the retailer cannot be reached or does not want us. With ``--json`` one line of JSON is printed on standard
+output; progress and logs go to standard error.
+"""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Visit stores and publish what they charge.")
+stores = typer.Typer(no_args_is_help=True, help="The stores of a company.")
+schedule = typer.Typer(no_args_is_help=True, help="Which store is scraped next, and why.")
+app.add_typer(stores, name="stores")
+app.add_typer(schedule, name="schedule")
+
+Company = Annotated[str, typer.Argument(help="Company key: aldi.")]
+Store = Annotated[str, typer.Argument(help="Store key, like aldi:G452.")]
+BaseUrl = Annotated[str | None, typer.Option(help="Where the retailer's requests go instead of the live address.")]
+Dev = Annotated[
+    bool, typer.Option("--dev", help="Use the stack and the simulated retailers that `splitcart up` runs here.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output instead of text.")]
+
+
+@app.command()
+def scrape(
+    company: Company,
+    *,
+    workers: Annotated[int, typer.Option(min=1, max=32, help="Stores in hand at the same time.")] = 2,
+    store: Annotated[
+        str | None, typer.Option(help="Only this store, like G452 or aldi:G452, whether or not it is due.")
+    ] = None,
+    base_url: BaseUrl = None,
+    max_requests: Annotated[
+        int | None,
+        typer.Option(min=1, help="Stop after so many requests; what was read is published, nothing withdrawn."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read one store and say what would be published; keep nothing.")
+    ] = False,
+    dev: Dev = False,
+    as_json: AsJson = False,
+) -> None:
+    """Scrape the stores of a company that are due, the next one first, until none is or Ctrl-C.
+
+    Flagged stores come first, then those never scraped, then the one scraped longest ago; one handed out within
+    the last 4 hours is left alone. Requests go out one at a time, whatever the number of workers, and leave a
+    gap. A store whose scrape was interrupted goes on where it stopped: Ctrl-C loses nothing. If the retailer
+    cannot be reached three times in a row, or shows a bot wall, the command ends with exit code 3.
+
+    Examples: `splitcart scrape aldi --dev`; `splitcart scrape aldi --store G452 --max-requests 20 --dry-run`.
+    """
+    from splitcart_scraper.commands import scraping  # noqa: PLC0415 - clients are slow to import for --help
+
+    wish = scraping.Wish(company, workers, store, max_requests)
+    scraping.scrape(wish, base_url, dry_run=dry_run, dev=dev, as_json=as_json)
+
+
+@stores.command("discover")
+def discover(company: Company, *, base_url: BaseUrl = None, dev: Dev = False, as_json: AsJson = False) -> None:
+    """Find every store of a company and publish those that are new or changed.
+
+    Stores that two complete discoveries in a row do not list are published as closed. The service does the same
+    once a week by itself.
+    """
+    from splitcart_scraper.commands import scraping  # noqa: PLC0415 - clients are slow to import for --help
+
+    scraping.discover(company, base_url, dev=dev, as_json=as_json)
+
+
+@schedule.command("show")
+def show(
+    company: Company,
+    *,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many of the next stores.")] = 10,
+    dev: Dev = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the next stores with the reason for each, or why none is due and when the next one will be."""
+    from splitcart_scraper.commands import scheduling  # noqa: PLC0415 - clients are slow to import for --help
+
+    scheduling.show(company, limit, dev=dev, as_json=as_json)
+
+
+@schedule.command("explain")
+def explain(store: Store, *, dev: Dev = False, as_json: AsJson = False) -> None:
+    """Say where one store stands: at which place in line, resting or leased until when, or closed."""
+    from splitcart_scraper.commands import scheduling  # noqa: PLC0415 - clients are slow to import for --help
+
+    scheduling.explain(store, dev=dev, as_json=as_json)
+
+
+@schedule.command("flag")
+def flag(
+    store: Store,
+    *,
+    why: Annotated[str, typer.Option(help="Why; it is shown wherever the store is.")] = "asked for by an operator",
+    remove: Annotated[bool, typer.Option("--remove", help="Take the flag away instead.")] = False,
+    dev: Dev = False,
+    as_json: AsJson = False,
+) -> None:
+    """Have a store scraped before the others; its rest of 4 hours is kept all the same."""
+    from splitcart_scraper.commands import scheduling  # noqa: PLC0415 - clients are slow to import for --help
+
+    scheduling.flag(store, why, remove=remove, dev=dev, as_json=as_json)
+
+
+@schedule.command("release")
+def release(
+    company: Company,
+    *,
+    store: Annotated[str | None, typer.Option(help="Only this store, like G452 or aldi:G452.")] = None,
+    dev: Dev = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take stores from workers that are known to be dead, without waiting for their leases to end.
+
+    Their scrapes go on from the last page that was staged. A worker that was alive after all notices, and stops.
+    """
+    from splitcart_scraper.commands import scheduling  # noqa: PLC0415 - clients are slow to import for --help
+
+    scheduling.release(company, store, dev=dev, as_json=as_json)

@@ -1,0 +1,152 @@
+"""What all verbs share: settings, connections with a deadline, output, exit codes."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+import typer
+from pydantic import ValidationError
+
+from splitcart_common.ids import split_store_key, store_key
+from splitcart_common.telemetry import Health, configure_logging
+from splitcart_scraper.app import Parts, parts, relaying
+from splitcart_scraper.retailers import retailer_of
+from splitcart_scraper.settings import ScraperSettings
+from splitcart_scraper.store import Q
+
+CONNECT_SECONDS: Final = 15.0
+NOT_WANTED: Final = 3
+"""Exit code where the retailer cannot be reached or does not want us."""
+
+
+class CommandError(Exception):
+    """What cannot be done, in words for who asked for it."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def settings_for(company: str, base_url: str | None = None, *, dev: bool = False) -> ScraperSettings:
+    """The settings of the environment, with what the options say instead."""
+    try:
+        retailer_of(company)
+        settings = ScraperSettings()
+    except (ValidationError, ValueError) as error:
+        raise CommandError(str(error), 2) from None
+    changes: dict[str, object] = _sandbox(settings, company) if dev else {}
+    if base_url is not None:
+        changes["scraper_base_url"] = {**settings.scraper_base_url, company: base_url}
+    return ScraperSettings(**{**settings.model_dump(), **changes})
+
+
+def _sandbox(settings: ScraperSettings, company: str) -> dict[str, object]:
+    """Where the sandbox of the data folder listens: it writes that down in the folder's state file."""
+    home = Path(os.environ.get("SPLITCART_HOME") or ".splitcart").expanduser().absolute()
+    try:
+        state = json.loads((home / "state.json").read_text())
+        addresses = state["addresses"]
+        if state["phase"] != "up":
+            raise CommandError(f"the sandbox of {home} is {state['phase']}: start it with `splitcart up`")
+        dsn = urlsplit(addresses["postgres"])
+        role = dsn._replace(netloc=f"splitcart_scraper@{dsn.netloc.rpartition('@')[2]}")
+        return {
+            "kafka_bootstrap": addresses["kafka"],
+            "postgres_dsn": urlunsplit(role),
+            "clock": state["clock"],
+            "scraper_base_url": {**settings.scraper_base_url, company: f"{addresses['simulator']}/{company}"},
+        }
+    except (OSError, ValueError, KeyError) as error:
+        raise CommandError(f"no sandbox runs on {home} ({error!r}): start one with `splitcart up`") from None
+
+
+def store_of(company: str, store: str) -> str:
+    """The key of a store given as ``G452`` or ``aldi:G452``."""
+    try:
+        key = store if ":" in store else store_key(company, store)
+        if split_store_key(key)[0] != company:
+            raise CommandError(f"{store} is no store of {company}", 2)
+    except ValueError as error:
+        raise CommandError(str(error), 2) from None
+    return key
+
+
+@asynccontextmanager
+async def connected(settings: ScraperSettings) -> AsyncIterator[Parts]:
+    """Postgres and the HTTP client; CommandError where there is no server within some seconds."""
+    health = Health()
+    async with AsyncExitStack() as stack:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                made = await stack.enter_async_context(parts(settings, health))
+        except TimeoutError:
+            raise CommandError(_missing(health)) from None
+        yield made
+
+
+@asynccontextmanager
+async def publishing(made: Parts) -> AsyncIterator[None]:
+    """Relay the outbox meanwhile; at the end wait until it is empty, by this relay or another's."""
+    async with AsyncExitStack() as stack:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                relay = await stack.enter_async_context(relaying(made))
+        except TimeoutError:
+            raise CommandError(_missing(made.health)) from None
+        stop = asyncio.Event()
+        task = asyncio.create_task(relay.run(stop), name="relay")
+        try:
+            yield
+            await _drained(made)
+        finally:
+            stop.set()
+            await task
+
+
+async def _drained(made: Parts) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CONNECT_SECONDS):
+            while await made.pool.fetchval(Q["outbox_waits"]):  # noqa: ASYNC110 - a table, not an event
+                await asyncio.sleep(0.05)
+
+
+def _missing(health: Health) -> str:
+    what = ", ".join(f"{name} ({why})" for name, why in health.missing.items() if name != "start")
+    return (
+        f"there is no {what or 'answer'} after {CONNECT_SECONDS:g} s: `splitcart up` starts a stack to use with "
+        "--dev; SPLITCART_POSTGRES_DSN and SPLITCART_KAFKA_BOOTSTRAP name another"
+    )
+
+
+def execute(main: Coroutine[Any, Any, tuple[dict[str, object], str]], *, as_json: bool) -> None:
+    """Run a verb to its end or to Ctrl-C, print what it has to say, and leave with the right code."""
+    configure_logging("scraper", "console", "warning")
+    try:
+        content, words = asyncio.run(_until_signal(main))
+    except CommandError as error:
+        if as_json:
+            typer.echo(json.dumps({"error": str(error)}))
+        else:
+            typer.secho(f"splitcart: {error}", err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
+        raise typer.Exit(error.code) from None
+    except asyncio.CancelledError:
+        typer.echo("stopped; what was read is staged, and the next scrape goes on from there", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(json.dumps(content) if as_json else words)
+
+
+async def _until_signal(
+    main: Coroutine[Any, Any, tuple[dict[str, object], str]],
+) -> tuple[dict[str, object], str]:
+    task = asyncio.ensure_future(main)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    return await task

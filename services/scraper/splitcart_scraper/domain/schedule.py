@@ -1,0 +1,203 @@
+"""Which store is next: the brain of the schedule.
+
+Every store of a company is a `Candidate`. What keeps one from being handed out is the same under every policy
+(closed, leased, rested less than the rest); a `Policy` only says in which order the others come. Moments named
+`now` are virtual, moments named `wall` are the wall clock's, which leases live by.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, Protocol
+
+from splitcart_scraper.domain.scrape import Reason
+
+REST: Final = timedelta(hours=4)
+"""Virtual time that passes before a store that was handed out is handed out again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A store as the schedule sees it. `lease_until` is wall time, None where nobody holds the store."""
+
+    store: str
+    flagged_why: str | None = None
+    last_scraped_at: datetime | None = None
+    last_claimed_at: datetime | None = None
+    lease_until: datetime | None = None
+    closed: bool = False
+
+
+class Standing(StrEnum):
+    """Whether a store can be handed out, and if not, what it waits for."""
+
+    DUE = "due"
+    INTERRUPTED = "interrupted"
+    """Its worker died or stopped: its scrape goes on from the checkpoint, without a rest."""
+    LEASED = "leased"
+    RESTING = "resting"
+    CLOSED = "closed"
+
+
+class Policy(Protocol):
+    """The order in which stores that are due come."""
+
+    @property
+    def name(self) -> str:
+        """What an operator calls it."""
+        ...
+
+    def rank(self, candidate: Candidate, now: datetime, /) -> tuple[int, float, str]:
+        """Sort key, smaller first; two stores never have the same."""
+        ...
+
+    def why(self, candidate: Candidate, now: datetime, /) -> str:
+        """Why the store stands where it stands, for people."""
+        ...
+
+
+class OldestPolicy:
+    """Flagged first, then never scraped, then the one scraped longest ago.
+
+    Stores never scraped take turns by when they were last tried, so that one that always fails does not keep
+    the others waiting; one whose lease ended has its claim back, as if it had not been tried.
+    """
+
+    name = "oldest"
+
+    def rank(self, candidate: Candidate, _now: datetime) -> tuple[int, float, str]:
+        """Sort key, smaller first."""
+        scraped = _seconds(candidate.last_scraped_at)
+        if candidate.flagged_why is not None:
+            return 0, scraped, candidate.store
+        if candidate.last_scraped_at is None:
+            tried_at = candidate.last_claimed_at if candidate.lease_until is None else None
+            return 1, _seconds(tried_at), candidate.store
+        return 2, scraped, candidate.store
+
+    def why(self, candidate: Candidate, now: datetime) -> str:
+        """Which of the three it is."""
+        if candidate.flagged_why is not None:
+            return f"flagged: {candidate.flagged_why}"
+        if candidate.last_scraped_at is None:
+            return "never scraped"
+        return f"scraped longest ago: {_ago(now - candidate.last_scraped_at)}"
+
+
+OLDEST: Final[Policy] = OldestPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The next store, and why it is; `reason` is what its scrape will say."""
+
+    store: str
+    why: str
+    reason: Reason
+    standing: Standing
+    last_claimed_at: datetime | None
+    lease_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NothingDue:
+    """No store can be handed out: why, the virtual moment a rest ends, the wall moment a lease does."""
+
+    why: str
+    next_due_at: datetime | None = None
+    next_lease_end_at: datetime | None = None
+
+
+def standing(candidate: Candidate, now: datetime, wall: datetime, rest: timedelta = REST) -> Standing:
+    """Whether a store can be handed out."""
+    if candidate.closed:
+        return Standing.CLOSED
+    if candidate.lease_until is not None:
+        return Standing.INTERRUPTED if candidate.lease_until <= wall else Standing.LEASED
+    if candidate.last_claimed_at is not None and now < candidate.last_claimed_at + rest:
+        return Standing.RESTING
+    return Standing.DUE
+
+
+def ranked(
+    candidates: Iterable[Candidate],
+    now: datetime,
+    wall: datetime,
+    policy: Policy = OLDEST,
+    rest: timedelta = REST,
+) -> list[Choice]:
+    """Every store that can be handed out, the next one first."""
+    due = [
+        (policy.rank(candidate, now), candidate, state)
+        for candidate in candidates
+        if (state := standing(candidate, now, wall, rest)) in (Standing.DUE, Standing.INTERRUPTED)
+    ]
+    due.sort(key=lambda entry: entry[0])
+    return [
+        Choice(
+            store=candidate.store,
+            why=policy.why(candidate, now),
+            reason="scheduled" if candidate.flagged_why is None else "flagged",
+            standing=state,
+            last_claimed_at=candidate.last_claimed_at,
+            lease_until=candidate.lease_until,
+        )
+        for _, candidate, state in due
+    ]
+
+
+def choose(
+    candidates: Sequence[Candidate],
+    now: datetime,
+    wall: datetime,
+    policy: Policy = OLDEST,
+    rest: timedelta = REST,
+) -> Choice | NothingDue:
+    """The next store, or why there is none and when there will be one."""
+    order = ranked(candidates, now, wall, policy, rest)
+    return order[0] if order else nothing_due(candidates, now, wall, rest)
+
+
+def nothing_due(
+    candidates: Sequence[Candidate], now: datetime, wall: datetime, rest: timedelta = REST
+) -> NothingDue:
+    """Why none of these can be handed out, and when the first of them can."""
+    if not candidates:
+        return NothingDue("no stores are known: run `splitcart stores discover` first")
+    states = {candidate.store: standing(candidate, now, wall, rest) for candidate in candidates}
+    rests = [
+        candidate.last_claimed_at + rest
+        for candidate in candidates
+        if states[candidate.store] is Standing.RESTING and candidate.last_claimed_at is not None
+    ]
+    leases = [
+        candidate.lease_until
+        for candidate in candidates
+        if states[candidate.store] is Standing.LEASED and candidate.lease_until is not None
+    ]
+    counts = Counter(states.values())
+    parts = [
+        f"{counts[state]} {text}"
+        for state, text in (
+            (Standing.RESTING, f"handed out within the last {_ago(rest)}"),
+            (Standing.LEASED, "being scraped now"),
+            (Standing.CLOSED, "closed"),
+        )
+        if counts[state]
+    ]
+    return NothingDue(
+        f"of {len(candidates)} stores none is due: {', '.join(parts)}",
+        next_due_at=min(rests, default=None),
+        next_lease_end_at=min(leases, default=None),
+    )
+
+
+def _seconds(moment: datetime | None) -> float:
+    return moment.timestamp() if moment is not None else float("-inf")
+
+
+def _ago(span: timedelta) -> str:
+    hours = span.total_seconds() / 3600
+    return f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} hours"

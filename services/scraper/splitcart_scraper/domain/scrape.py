@@ -1,0 +1,206 @@
+"""One scrape as a whole: its plan, its staged pages, and the messages they make.
+
+`assemble` is a function of what is staged and of nothing else. So a scrape that was killed at any page and went on
+from there says the same, under the same ids, as one that was never disturbed.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from splitcart_common.events import (
+    Event,
+    ObservedListing,
+    PageRead,
+    ProductsObserved,
+    ScrapeAbandoned,
+    ScrapeCompleted,
+    ScrapeStarted,
+)
+from splitcart_common.events.observations import MAX_LISTINGS
+from splitcart_common.ids import batch_id, derived_id
+from splitcart_scraper.domain.listing import LONGEST_LONG_TEXT, PageContent, RefusalReason, distinct, pack
+
+Reason = Literal["scheduled", "flagged", "probe", "redrive", "manual"]
+Scope = Literal["full", "part"]
+AbandonReason = Literal["network", "bot-wall", "throttled", "drift", "quarantine-rejected", "lease-lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A leaf of a store's category tree that is to be walked: the retailer's key, and names from the root down."""
+
+    key: str
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a scrape means to walk, in order, and what reading the tree cost in requests."""
+
+    categories: tuple[Category, ...] = ()
+    requests: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One visit to one store. `plan` is None until the tree is read."""
+
+    scrape_id: UUID
+    store: str
+    reason: Reason
+    scope: Scope
+    started_at: datetime
+    parser_version: str
+    plan: Plan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StagedPage:
+    """One answer of a listing as it is kept: `page` counts from 1, `category` from 0 in the plan's order.
+
+    `requests` counts the tries it took. The moments are virtual.
+    """
+
+    page: int
+    category: int
+    url: str
+    requests: int
+    requested_at: datetime
+    received_at: datetime
+    content: PageContent
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The walk came to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """The walk was given up at a (virtual) moment."""
+
+    reason: AbandonReason
+    detail: str
+    at: datetime
+
+
+Ending = Completed | Abandoned
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A scrape in numbers. `tiles` and `zero_prices` count repeats in other categories, `listings` does not."""
+
+    pages: int
+    requests: int
+    categories_planned: int
+    categories_finished: int
+    tiles: int
+    refused_tiles: int
+    zero_prices: int
+    listings: int
+    refused_skus: tuple[str, ...]
+    refused_tiles_without_sku: int
+    unfinished: tuple[str, ...]
+
+    @property
+    def walked(self) -> bool:
+        """Every planned category was walked, if not all of them to their end."""
+        return self.categories_finished + len(self.unfinished) == self.categories_planned
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An event of a scrape with what its envelope needs."""
+
+    event: Event
+    event_id: UUID
+    occurred_at: datetime
+
+
+def tally(run: Run, pages: Sequence[StagedPage]) -> Tally:
+    """Count what is staged."""
+    plan = run.plan or Plan()
+    contents = [page.content for page in pages]
+    seen = {listing.sku for content in contents for listing in content.listings}
+    refusals = [refusal for content in contents for refusal in content.refusals]
+    refused = {refusal.sku for refusal in refusals if refusal.sku is not None}
+    ends = {page.category: page.content.ended for page in pages if page.content.ended is not None}
+    return Tally(
+        pages=sum(content.tiles > 0 for content in contents),
+        requests=plan.requests + sum(page.requests for page in pages),
+        categories_planned=len(plan.categories),
+        categories_finished=sum(why == "" for why in ends.values()),
+        tiles=sum(content.tiles for content in contents),
+        refused_tiles=len(refusals),
+        zero_prices=sum(refusal.reason is RefusalReason.PRICE_ZERO for refusal in refusals),
+        listings=len(seen),
+        refused_skus=tuple(sorted(refused - seen)),
+        refused_tiles_without_sku=sum(refusal.sku is None for refusal in refusals),
+        unfinished=tuple(f"{plan.categories[at].key}: {why}" for at, why in sorted(ends.items()) if why),
+    )
+
+
+def assemble(run: Run, pages: Sequence[StagedPage], ending: Ending) -> Iterator[Message]:
+    """The scrape's messages in the order of the store's stream.
+
+    A batch occurred when the last of its pages had arrived; a completed scrape finished when its last page had.
+    """
+    plan = run.plan or Plan()
+    yield Message(
+        ScrapeStarted(
+            scrape_id=run.scrape_id,
+            store=run.store,
+            reason=run.reason,
+            started_at=run.started_at,
+            planned_categories=tuple(category.key for category in plan.categories),
+            parser_version=run.parser_version,
+            scope=run.scope,
+        ),
+        derived_id(run.scrape_id, ScrapeStarted.TYPE),
+        run.started_at,
+    )
+    listings = list(distinct(page.content for page in pages))
+    yield from _observed(run, pages, listings)
+    counts = tally(run, pages)
+    batches = -(-len(listings) // MAX_LISTINGS)
+    match ending:
+        case Completed():
+            at = max((page.received_at for page in pages), default=run.started_at)
+            last: Event = ScrapeCompleted(
+                scrape_id=run.scrape_id,
+                finished_at=at,
+                batches=batches,
+                pages=counts.pages,
+                requests=counts.requests,
+                categories_planned=counts.categories_planned,
+                categories_finished=counts.categories_finished,
+                listings=counts.listings,
+                refused_skus=counts.refused_skus,
+                refused_tiles_without_sku=counts.refused_tiles_without_sku,
+            )
+        case Abandoned():
+            at = ending.at
+            last = ScrapeAbandoned(
+                scrape_id=run.scrape_id,
+                finished_at=at,
+                reason=ending.reason,
+                detail=ending.detail[:LONGEST_LONG_TEXT],
+                batches=batches,
+            )
+    yield Message(last, derived_id(run.scrape_id, last.TYPE), at)
+
+
+def _observed(run: Run, pages: Sequence[StagedPage], listings: Sequence[ObservedListing]) -> Iterator[Message]:
+    reads = {page.page: PageRead(page.page, page.requested_at, page.received_at) for page in pages}
+    for batch in pack(listings, reads):
+        yield Message(
+            ProductsObserved(
+                scrape_id=run.scrape_id, batch=batch.number, listings=batch.listings, pages=batch.pages
+            ),
+            batch_id(run.scrape_id, batch.number),
+            max(read.received_at for read in batch.pages),
+        )

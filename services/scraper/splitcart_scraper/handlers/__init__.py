@@ -1,0 +1,1 @@
+"""The shell: ask the domain, talk to the retailer, save, publish."""

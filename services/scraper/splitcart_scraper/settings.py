@@ -1,0 +1,76 @@
+"""The scraper's settings, from the environment: each name below in upper case after ``SPLITCART_``."""
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from splitcart_common.settings import Settings
+from splitcart_scraper.retailers import RETAILERS, retailer_of
+
+
+class ScraperSettings(Settings):
+    """One frozen value, checked at start. Virtual and wall seconds differ only where the clock is scaled."""
+
+    # The delimiter is for scraper_base_url: SPLITCART_SCRAPER_BASE_URL_ALDI is its entry "aldi".
+    model_config = SettingsConfigDict(
+        env_prefix="SPLITCART_", env_nested_delimiter="_", frozen=True, extra="ignore"
+    )
+
+    scraper_companies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=tuple(RETAILERS), description="companies to visit, comma separated"
+    )
+    scraper_workers: int = Field(
+        default=2, ge=1, le=32, description="workers a company; they share one request at a time"
+    )
+    scraper_base_url: dict[str, str] = Field(
+        default_factory=dict,
+        description="addresses to use instead of the live ones, by company",
+    )
+    scraper_user_agent: str = Field(
+        default="SplitCart/0.1 (price comparison; contact: admin@splitcart.example)",
+        min_length=10,
+        description="who we say we are, with a contact the retailer can reach",
+    )
+    scraper_gap_seconds: float = Field(default=1.5, ge=0, description="virtual, between two requests to one host")
+    scraper_timeout_seconds: float = Field(default=20, gt=0, description="wall, for one whole answer")
+    scraper_max_bytes: int = Field(default=8 << 20, ge=1 << 10, description="the largest answer that is read")
+    scraper_attempts: int = Field(default=3, ge=1, le=10, description="tries of one request before it has failed")
+    scraper_backoff_seconds: float = Field(
+        default=1, ge=0, description="wall, before the second try; doubles from there"
+    )
+    scraper_longest_wait_seconds: float = Field(
+        default=120, ge=0, description="wall; a longer Retry-After abandons the scrape"
+    )
+    scraper_lease_seconds: float = Field(
+        default=15, gt=0, description="wall; a process that does not renew what it holds for so long has died"
+    )
+    scraper_share_seconds: float = Field(
+        default=5, gt=0, description="wall; how long a process keeps a host to itself while another waits for it"
+    )
+    scraper_rest_hours: float = Field(default=4, ge=0, description="virtual, before a store is handed out again")
+    scraper_resume_hours: float = Field(
+        default=24, gt=0, description="virtual; an interrupted scrape older than this is abandoned, not resumed"
+    )
+    scraper_network_errors: int = Field(
+        default=3, ge=1, description="scrapes abandoned for the network in a row before a company's workers pause"
+    )
+    scraper_pause_seconds: float = Field(
+        default=30, gt=0, description="wall, the first such pause; doubles up to 20 times that"
+    )
+    scraper_discover_every_hours: float = Field(
+        default=168, gt=0, description="virtual, between two store discoveries"
+    )
+
+    @field_validator("scraper_companies", mode="before")
+    @classmethod
+    def _companies(cls, value: object) -> object:
+        companies = tuple(filter(None, value.replace(" ", "").split(","))) if isinstance(value, str) else value
+        if isinstance(companies, tuple):
+            for company in companies:
+                retailer_of(str(company))
+        return companies
+
+    def base_url_of(self, company: str) -> str:
+        """Where a company's requests go, without a slash at the end."""
+        return self.scraper_base_url.get(company, retailer_of(company).base_url).rstrip("/")

@@ -1,0 +1,57 @@
+"""What the verbs answer before they reach for anything."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from typer.testing import CliRunner
+
+from splitcart_scraper.commands import app
+
+RUNNER = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A verb sends all logs to its own standard error, which the runner closes behind it."""
+    handlers = logging.root.handlers[:]
+    yield
+    logging.root.handlers[:] = handlers
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("scrape", "aldy"), "there is no retailer 'aldy': there are aldi"),
+        (
+            ("schedule", "explain", "G452"),
+            "'G452' is not a store key: expected <company>:<store_id>, like aldi:G452",
+        ),
+        (("schedule", "flag", "aldy:1"), "there is no retailer 'aldy': there are aldi"),
+    ],
+)
+def test_a_wrong_word_is_explained(words: tuple[str, ...], message: str) -> None:
+    result = RUNNER.invoke(app, [*words, "--json"])
+    assert result.exit_code == 2
+    assert json.loads(result.stdout) == {"error": message}
+
+
+def test_no_sandbox_is_explained(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPLITCART_HOME", str(tmp_path))
+    result = RUNNER.invoke(app, ["scrape", "aldi", "--dev", "--json"])
+    assert result.exit_code == 1
+    assert "splitcart up" in json.loads(result.stdout)["error"]
+
+
+@pytest.mark.parametrize(
+    "verb", ["scrape", "stores discover", "schedule show", "schedule explain", "schedule flag"]
+)
+def test_every_verb_teaches(verb: str) -> None:
+    result = RUNNER.invoke(app, [*verb.split(), "--help"])
+    assert result.exit_code == 0
+    assert "--json" in result.stdout
+    assert "--dev" in result.stdout
