@@ -71,21 +71,26 @@ class ObservationHandler:
 
     async def prepare(self, where: TopicPartition, messages: Sequence[Message]) -> None:  # noqa: ARG002 - Handler's
         """Describe the listings that are news and look up those that are refused, company by company."""
-        news: dict[str, list[tuple[Message, events.ObservedListing]]] = {}
+        unlike: dict[str, list[Message]] = {}
         refused: dict[str, set[str]] = {}
         for message in messages:
-            company = ids.company_of(message.key)
             match message.event:
-                case events.ProductsObserved() if not _problem(message):
-                    new = _glance(message).news
-                    if new:
-                        news.setdefault(company, []).extend((message, observed) for observed in new)
+                case events.ProductsObserved() if _glance(message).news and not _problem(message):
+                    unlike.setdefault(ids.company_of(message.key), []).append(message)
                 case events.ScrapeCompleted() as event if event.refused_skus:
-                    refused.setdefault(company, set()).update(event.refused_skus)
-        for company, sightings in news.items():
-            await self._book.describe(company, sightings)
+                    refused.setdefault(ids.company_of(message.key), set()).update(event.refused_skus)
+        for company, of_company in unlike.items():
+            # After a start everything is news; what is on record already is no more, at the second look.
+            await self._book.look_up(company, {o.sku for message in of_company for o in _glance(message).news})
+            news = [(message, o) for message in of_company for o in self._look_again(message).news]
+            if news:
+                await self._book.describe(company, news)
         for company, skus in refused.items():
             await self._book.look_up(company, skus)
+
+    def _look_again(self, message: Message) -> Glance:
+        day = message.envelope.occurred_at.date()
+        return self._book.glance(ids.company_of(message.key), day, _glance(message).news)
 
     async def fold(
         self, connection: Connection, where: TopicPartition, messages: Sequence[Message]
