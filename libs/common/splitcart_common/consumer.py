@@ -26,6 +26,8 @@ from splitcart_common.topics import Topic
 log = structlog.get_logger()
 
 POLL_MILLISECONDS = 100
+FULL_SECONDS = 0.005
+"""How long to wait for room where as much is held as may be."""
 
 
 @dataclass(slots=True)
@@ -68,7 +70,12 @@ class ConsumerLoop:
             await consumer.stop()
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> None:
-        batches = await consumer.getmany(timeout_ms=POLL_MILLISECONDS, max_records=self.limits.messages)
+        room = self.limits.held - sum(lane.held for lane in self._lanes.values())
+        if room <= 0:
+            await asyncio.sleep(FULL_SECONDS)
+            return
+        wanted = min(self.limits.messages, room)
+        batches = await consumer.getmany(timeout_ms=POLL_MILLISECONDS, max_records=wanted)
         for where, records in batches.items():
             lane = self._lanes.get(where)
             if lane is None:
@@ -77,7 +84,7 @@ class ConsumerLoop:
             if lane.full:
                 consumer.pause(where)
         for where, lane in self._lanes.items():
-            if lane.resume_wanted and where in consumer.paused():
+            if not lane.full and where in consumer.paused():
                 consumer.resume(where)
             end = consumer.highwater(where)
             if end is not None:

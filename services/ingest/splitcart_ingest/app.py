@@ -70,7 +70,7 @@ def consumer(settings: IngestSettings, pool: Pool, health: Health) -> ConsumerLo
         clock=settings.clock,
         health=health,
         instance=settings.instance,
-        limits=Limits(messages=settings.ingest_batch_messages),
+        limits=Limits(messages=settings.ingest_batch_messages, held=settings.ingest_held_messages),
     )
 
 

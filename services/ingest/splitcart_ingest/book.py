@@ -12,7 +12,8 @@ from uuid import UUID
 import asyncpg
 
 from splitcart_common import ids, outbox
-from splitcart_common.events import ListingDescribed, ObservedListing
+from splitcart_common.events import ListingDescribed, ObservedListing, ProductsObserved
+from splitcart_common.events.observations import Special
 from splitcart_common.lanes import Message
 from splitcart_common.postgres import Connection, Pool
 from splitcart_ingest.domain.identity import product_id
@@ -22,12 +23,19 @@ from splitcart_ingest.store import SQL
 _SEPARATOR = "\x1f"  # joins a category path on its way into a text[] of a row: unnest flattens nested arrays
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
-    """A batch at a glance: its prices, and the numbers of its listings where none of them is news."""
+@dataclass(slots=True)
+class Sighting:
+    """A ProductsObserved in columns: all that the fold needs of it, and the listings that are news.
 
-    numbers: list[int]
+    `numbers` has None where a listing is news: `ListingBook.number` fills them in.
+    """
+
+    scrape_id: UUID
+    batch: int
+    numbers: list[int | None]
     prices: list[int | None]
+    was_prices: list[int | None]
+    specials: list[Special]
     news: list[ObservedListing]
 
 
@@ -50,13 +58,14 @@ class ListingBook:
         self._entries: dict[str, dict[str, _Entry]] = {}
         self._skus: dict[int, str] = {}
 
-    def glance(self, company: str, day: date, listings: Sequence[ObservedListing]) -> Glance:
+    def glance(self, company: str, day: date, event: ProductsObserved) -> Sighting:
         """Look each listing up. Nearly none says anything new: a description changes about once a year.
 
         The one loop over every listing ever seen; it is kept flat.
         """
         known = self._entries.setdefault(company, {}).get
-        numbers: list[int] = []
+        listings = event.listings
+        numbers: list[int | None] = []
         news: list[ObservedListing] = []
         for o in listings:
             entry = known(o.sku)
@@ -66,9 +75,33 @@ class ListingBook:
                 or entry.day < day
             ):
                 news.append(o)
+                numbers.append(None)
             else:
                 numbers.append(entry.number)
-        return Glance(numbers, [o.price for o in listings], news)
+        return Sighting(
+            event.scrape_id,
+            event.batch,
+            numbers,
+            [o.price for o in listings],
+            [o.was_price for o in listings],
+            [o.special for o in listings],
+            news,
+        )
+
+    def look_again(self, company: str, day: date, sighting: Sighting) -> list[ObservedListing]:
+        """What is still news of a sighting, after its SKUs were looked up."""
+        known = self._entries.setdefault(company, {})
+        return [
+            o
+            for o in sighting.news
+            if (entry := known.get(o.sku)) is None or entry.day < day or entry.fingerprint != hash(fields_of(o))
+        ]
+
+    def number(self, company: str, sighting: Sighting) -> Sequence[int]:
+        """The numbers of a sighting's listings, once its news is described."""
+        known = self._entries.setdefault(company, {})
+        news = iter(sighting.news)
+        return [known[next(news).sku].number if number is None else number for number in sighting.numbers]
 
     def numbers(self, company: str, skus: Iterable[str]) -> list[int]:
         """The numbers of SKUs that were met or looked up, in order; those that were not are left out."""

@@ -4,13 +4,14 @@ A repeat of the source yields the same ids, and nothing is packed across message
 stream into transactions says the same (protocol.md, rule 3).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from uuid import UUID
 
 from splitcart_common import events, ids, outbox
 from splitcart_common.events import Event
 from splitcart_common.lanes import Message
+from splitcart_ingest.book import Sighting
 from splitcart_ingest.domain.prices import BatchFolded, Fact, Settled
 
 Sku = Callable[[int], str]
@@ -19,13 +20,13 @@ Sku = Callable[[int], str]
 def to_rows(
     fact: Fact,
     cause: Message,
-    listings: Sequence[events.ObservedListing],
+    terms: Sighting | None,
     sku: Sku,
     *,
     prefix: str,
     producer: str,
 ) -> Iterator[outbox.OutboxRow]:
-    """The outbox rows of a fact, in order; `listings` are those of its batch, by index."""
+    """The outbox rows of a fact, in order; `terms` is the sighting that a folded batch came from."""
     store = cause.key
 
     def row(event: Event, scrape_id: UUID, event_id: UUID, at: datetime) -> outbox.OutboxRow:
@@ -41,9 +42,9 @@ def to_rows(
         )
 
     match fact:
-        case BatchFolded() if fact.changes.listings:
+        case BatchFolded() if fact.changes.listings and terms is not None:
             batch = ids.batch_id(fact.scrape_id, fact.batch)
-            changed = _changed(store, fact, listings)
+            changed = _changed(store, fact, terms, sku)
             yield row(changed, fact.scrape_id, ids.derived_id(batch, changed.TYPE), fact.at)
         case Settled():
             if fact.withdrawn:
@@ -62,11 +63,11 @@ def to_rows(
             return
 
 
-def _changed(store: str, fact: BatchFolded, listings: Sequence[events.ObservedListing]) -> events.PricesChanged:
-    tiles = [listings[place] for place in fact.changes.places]
+def _changed(store: str, fact: BatchFolded, terms: Sighting, sku: Sku) -> events.PricesChanged:
+    found = fact.changes
     changes = tuple(
-        events.PriceChange(tile.sku, new, old, tile.was_price, tile.special)
-        for tile, new, old in zip(tiles, fact.changes.new, fact.changes.old, strict=True)
+        events.PriceChange(sku(number), new, old, terms.was_prices[place], terms.specials[place])
+        for number, new, old, place in zip(found.listings, found.new, found.old, found.places, strict=True)
     )
     return events.PricesChanged(
         store=store,

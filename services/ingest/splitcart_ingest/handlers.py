@@ -14,7 +14,7 @@ from splitcart_common.outcomes import DeadLetter, Ok, Outcome, Reason, Skip
 from splitcart_common.postgres import Connection
 from splitcart_common.topics import topic_of
 from splitcart_ingest import facts
-from splitcart_ingest.book import Glance, ListingBook
+from splitcart_ingest.book import ListingBook, Sighting
 from splitcart_ingest.cache import StateCache
 from splitcart_ingest.domain.prices import Abandon, Batch, Complete, Ignored, Input, Start, decide, evolve
 from splitcart_ingest.store import (
@@ -63,34 +63,34 @@ class ObservationHandler:
         self._producer = producer
         self._cache = StateCache(cached_prices)
 
-    def digest(self, key: str, envelope: Envelope, event: Event) -> Glance | None:
-        """A batch of listings at a glance."""
+    def digest(self, key: str, envelope: Envelope, event: Event) -> Sighting | Event:
+        """A batch of listings in columns."""
         if not isinstance(event, events.ProductsObserved):
-            return None
-        return self._book.glance(ids.company_of(key), envelope.occurred_at.date(), event.listings)
+            return event
+        return self._book.glance(ids.company_of(key), envelope.occurred_at.date(), event)
 
     async def prepare(self, where: TopicPartition, messages: Sequence[Message]) -> None:  # noqa: ARG002 - Handler's
         """Describe the listings that are news and look up those that are refused, company by company."""
-        unlike: dict[str, list[Message]] = {}
+        unlike: dict[str, list[tuple[Message, Sighting]]] = {}
         refused: dict[str, set[str]] = {}
         for message in messages:
             match message.event:
-                case events.ProductsObserved() if _glance(message).news and not _problem(message):
-                    unlike.setdefault(ids.company_of(message.key), []).append(message)
+                case Sighting() as sighting if sighting.news and not _problem(message):
+                    unlike.setdefault(ids.company_of(message.key), []).append((message, sighting))
                 case events.ScrapeCompleted() as event if event.refused_skus:
                     refused.setdefault(ids.company_of(message.key), set()).update(event.refused_skus)
-        for company, of_company in unlike.items():
+        for company, sightings in unlike.items():
             # After a start everything is news; what is on record already is no more, at the second look.
-            await self._book.look_up(company, {o.sku for message in of_company for o in _glance(message).news})
-            news = [(message, o) for message in of_company for o in self._look_again(message).news]
+            await self._book.look_up(company, {o.sku for _, sighting in sightings for o in sighting.news})
+            news = [
+                (message, o)
+                for message, sighting in sightings
+                for o in self._book.look_again(company, message.envelope.occurred_at.date(), sighting)
+            ]
             if news:
                 await self._book.describe(company, news)
         for company, skus in refused.items():
             await self._book.look_up(company, skus)
-
-    def _look_again(self, message: Message) -> Glance:
-        day = message.envelope.occurred_at.date()
-        return self._book.glance(ids.company_of(message.key), day, _glance(message).news)
 
     async def fold(
         self, connection: Connection, where: TopicPartition, messages: Sequence[Message]
@@ -140,40 +140,38 @@ class ObservationHandler:
         if isinstance(message.event, events.BarcodesObserved):
             return Skip("barcodes")  # the barcode pass brings their fold
         store = states[message.key]
-        listings = message.event.listings if isinstance(message.event, events.ProductsObserved) else ()
+        terms = message.event if isinstance(message.event, Sighting) else None
         for fact in decide(store.state, self._input(message)):
             if isinstance(fact, Ignored):
                 return Skip(fact.why)
             evolve(store.state, fact)
-            writes.add(store, fact, listings)
+            writes.add(store, fact, terms)
             rows += facts.to_rows(
-                fact, message, listings, self._book.sku, prefix=self._prefix, producer=self._producer
+                fact, message, terms, self._book.sku, prefix=self._prefix, producer=self._producer
             )
         return Ok()
 
     def _input(self, message: Message) -> Input:
         company = ids.company_of(message.key)
         match message.event:
-            case events.ProductsObserved() as event:
-                glance = _glance(message)
-                numbers = glance.numbers
-                if glance.news:
-                    numbers = self._book.numbers(company, (observed.sku for observed in event.listings))
-                return Batch(event.scrape_id, event.batch, numbers, glance.prices)
+            case Sighting() as sighting:
+                numbers = self._book.number(company, sighting)
+                return Batch(sighting.scrape_id, sighting.batch, numbers, sighting.prices)
             case events.ScrapeCompleted() as event:
                 return complete(event, self._book.numbers(company, set(event.refused_skus)))
             case events.ScrapeStarted() as event:
                 return Start(event.scrape_id, event.started_at, event.scope)
             case events.ScrapeAbandoned() as event:
                 return Abandon(event.scrape_id, event.finished_at)
-        raise TypeError(f"{message.event.TYPE} is no message of a store's fold")
+        raise TypeError(f"{type(message.event).__name__} is no message of a store's fold")
 
 
 class StoreHandler:
     """Folds `stores`: the outlets as they are now."""
 
-    def digest(self, key: str, envelope: Envelope, event: Event) -> None:
-        """Nothing to work out."""
+    def digest(self, key: str, envelope: Envelope, event: Event) -> Event:  # noqa: ARG002 - Handler's
+        """The event itself."""
+        return event
 
     async def prepare(self, where: TopicPartition, messages: Sequence[Message]) -> None:
         """Nothing to do ahead."""
@@ -217,7 +215,7 @@ def _problem(message: Message) -> DeadLetter | None:
     return None
 
 
-def _event_time(event: Event) -> datetime | None:
+def _event_time(event: object) -> datetime | None:
     match event:
         case events.ScrapeStarted():
             return event.started_at
@@ -241,9 +239,3 @@ def complete(event: events.ScrapeCompleted, refused: Collection[int]) -> Complet
         refused_unknown=len(set(event.refused_skus)) - len(refused),
         refused_without_sku=event.refused_tiles_without_sku,
     )
-
-
-def _glance(message: Message) -> Glance:
-    if not isinstance(message.digest, Glance):
-        raise TypeError(f"offset {message.offset} was not digested")
-    return message.digest

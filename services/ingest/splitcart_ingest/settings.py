@@ -12,7 +12,10 @@ class IngestSettings(Settings):
         default="ingest_g1", pattern=r"^ingest_g[0-9]+$", description="the generation that is folded and served"
     )
     ingest_batch_messages: int = Field(
-        default=100, ge=1, le=5000, description="most messages a fetch, all partitions"
+        default=250, ge=1, le=5000, description="most messages a fetch, and so a transaction"
+    )
+    ingest_held_messages: int = Field(
+        default=750, ge=1, description="most messages waiting or in work, all partitions; some 80 kB each"
     )
     ingest_connections: int = Field(default=4, ge=2, le=64, description="database connections; one is the relay's")
     ingest_cached_prices: int = Field(

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
-from typing import Any, get_args
+from typing import Any, Protocol, get_args
 from uuid import UUID
 
-from splitcart_common.events import ObservedListing, StoreClosed, StoreDiscovered
+from splitcart_common.events import StoreClosed, StoreDiscovered
 from splitcart_common.events.observations import Special
 from splitcart_common.ids import company_of
 from splitcart_common.postgres import Connection, load_queries
@@ -79,6 +79,20 @@ async def known_scrapes(connection: Connection, scrape_ids: Sequence[UUID]) -> s
     return {row["scrape_id"] for row in await connection.fetch(SQL["known_scrapes"], scrape_ids)}
 
 
+class Terms(Protocol):
+    """The terms of a batch's prices, listing by listing."""
+
+    @property
+    def was_prices(self) -> Sequence[int | None]:
+        """Prices said to have been before, in cents."""
+        ...
+
+    @property
+    def specials(self) -> Sequence[Special]:
+        """What kind of special each is."""
+        ...
+
+
 @dataclass(slots=True)
 class _Rows:
     """Rows of price_history, as columns."""
@@ -122,15 +136,15 @@ class Writes:
     added: dict[int, dict[int, tuple[int, int]]] = field(default_factory=dict)
     changed: dict[int, dict[int, tuple[int, int]]] = field(default_factory=dict)
 
-    def add(self, store: StoredStore, fact: Fact, listings: Sequence[ObservedListing]) -> None:
-        """Note a fact; `listings` are those of its batch, by place: they tell the terms of a change."""
+    def add(self, store: StoredStore, fact: Fact, terms: Terms | None) -> None:
+        """Note a fact; `terms` are those of the batch it came from, by place."""
         number = store.store_id
         match fact:
             case Opened():
                 self.opened.append((number, fact.seq, fact.scrape_id, fact.scope, fact.at))
             case BatchFolded():
                 self.batches[number, fact.batch] = fact
-                self._add_changes(number, fact, listings)
+                self._add_changes(number, fact, terms)
             case Settled():
                 # Batches of this very transaction need never be written.
                 for key in [key for key in self.batches if key[0] == number]:
@@ -143,16 +157,15 @@ class Writes:
         if isinstance(fact, Opened | Settled):
             self.heads[number] = store.state
 
-    def _add_changes(self, number: int, fact: BatchFolded, listings: Sequence[ObservedListing]) -> None:
+    def _add_changes(self, number: int, fact: BatchFolded, terms: Terms | None) -> None:
         changes = fact.changes
-        count = len(changes.listings)
-        if not count:
+        if not changes.listings or terms is None:
             return
-        tiles = [listings[place] for place in changes.places]
+        was = [terms.was_prices[place] for place in changes.places]
         self._add_rows(number, changes.listings, fact.seq, fact.batch, fact.at)
         self.history.price += changes.new
-        self.history.was_price += [NULL if tile.was_price is None else tile.was_price for tile in tiles]
-        self.history.special += [SPECIALS.index(tile.special) for tile in tiles]
+        self.history.was_price += [NULL if price is None else price for price in was]
+        self.history.special += [SPECIALS.index(terms.specials[place]) for place in changes.places]
         rows = list(zip(changes.listings, zip(changes.new, repeat(fact.seq), strict=False), strict=False))
         self.added.setdefault(number, {}).update(rows[: changes.rows_added])
         self._set(number, rows[changes.rows_added :])

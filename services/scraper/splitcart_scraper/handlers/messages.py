@@ -19,8 +19,9 @@ TOPICS: Final = (PRICE_CHANGED, REQUESTS)
 class ScraperHandler:
     """`splitcart_common.lanes.Handler` of the scraper: no state but Postgres's."""
 
-    def digest(self, key: str, envelope: Envelope, event: Event) -> None:
-        """Nothing to work out ahead."""
+    def digest(self, key: str, envelope: Envelope, event: Event) -> Event:  # noqa: ARG002 - Handler's
+        """The event itself."""
+        return event
 
     async def prepare(self, where: TopicPartition, messages: Sequence[Message]) -> None:
         """Nothing commits before the batch does."""
