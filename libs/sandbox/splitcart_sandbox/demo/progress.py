@@ -20,7 +20,7 @@ SELECT (SELECT count(*) FROM read.stores WHERE name IS NOT NULL) AS stores,
        coalesce(sum(created + updated + withdrawn), 0) AS changes
 FROM {SCHEMA}.scrapes
 """  # noqa: S608 - a constant
-_PRICES = f"SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = '{SCHEMA}.latest_prices'::regclass"  # noqa: S608
+_PRICES = f"SELECT count(*) FROM {SCHEMA}.latest_prices WHERE price IS NOT NULL"  # noqa: S608
 _POSITIONS = f"SELECT topic, partition, next_offset FROM {SCHEMA}.positions"  # noqa: S608
 _OUTBOXES = f"SELECT (SELECT count(*) FROM {SCHEMA}.outbox) + (SELECT count(*) FROM scraper.outbox)"  # noqa: S608
 
