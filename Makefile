@@ -9,7 +9,7 @@ ARGS   ?=
 NAME   ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test bench lock clean
+.PHONY: help setup demo check test test-long bench lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ check: setup ## lint, types, import contracts, generated files
 
 test: setup ## every test but the long ones; ARGS="-k name"
 	$(BIN)/pytest $(ARGS)
+
+test-long: setup ## the laws searched at length; not in CI
+	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/property $(ARGS)
 
 bench: setup ## every benchmark, or one: NAME=fold
 	$(BIN)/python -m benchmarks.run $(NAME) $(ARGS)

@@ -8,6 +8,7 @@ process is given in one setting, so that all of them compute the same now withou
 """
 
 import asyncio
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, Self
@@ -48,8 +49,10 @@ class ScaledClock:
     def __post_init__(self) -> None:
         if self.start.tzinfo is None or self.anchor.tzinfo is None:
             raise ValueError("a clock's start and anchor need a time zone")
-        if not self.speed > 0:
-            raise ValueError(f"a clock's speed must be above 0, got {self.speed}")
+        if not 0 < self.speed < math.inf:
+            raise ValueError(f"a clock's speed must be a number above 0, got {self.speed}")
+        object.__setattr__(self, "start", self.start.astimezone(UTC))
+        object.__setattr__(self, "anchor", self.anchor.astimezone(UTC))
 
     @classmethod
     def real(cls) -> Self:
@@ -81,8 +84,11 @@ class ScaledClock:
         return datetime.now(UTC)
 
     def virtual_at(self, wall: datetime) -> datetime:
-        """The virtual moment at a moment of the wall clock."""
-        return self.start + (wall - self.anchor) * self.speed
+        """The virtual moment at a moment of the wall clock.
+
+        Before its anchor it stood still: what a former run of the sandbox wrote was written by its start.
+        """
+        return self.start + max(timedelta(0), wall - self.anchor) * self.speed
 
     def wall_at(self, virtual: datetime) -> datetime:
         """The wall clock's moment at a virtual one."""
@@ -113,5 +119,5 @@ class FrozenClock:
 
     async def sleep(self, seconds: float) -> None:
         """Move on by so many seconds at once."""
-        self.at += timedelta(seconds=seconds)
+        self.at += timedelta(seconds=max(0.0, seconds))
         await asyncio.sleep(0)

@@ -48,12 +48,27 @@ def decode(topic: Topic, headers: Iterable[tuple[str, bytes]], value: bytes | No
     newest = EVENT_TYPES[envelope.event_type].VERSION
     try:
         if envelope.event_version == newest:
-            return envelope, decoder.decode(value)
-        return envelope, _decode_older(envelope, newest, value)
+            event = decoder.decode(value)
+        else:
+            event = _decode_older(envelope, newest, value)
     except msgspec.ValidationError as error:
         raise DecodeError(Reason.INVALID, str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(Reason.UNDECODABLE, str(error)) from None
+    if b"\\u0000" in value and _has_nul(msgspec.to_builtins(event)):
+        raise DecodeError(Reason.INVALID, "a text contains U+0000, which Postgres cannot hold")
+    return envelope, event
+
+
+def _has_nul(value: object) -> bool:
+    match value:
+        case str():
+            return "\0" in value
+        case dict():
+            return any(_has_nul(part) for pair in value.items() for part in pair)
+        case list() | tuple():
+            return any(map(_has_nul, value))
+    return False
 
 
 def _decode_older(envelope: Envelope, newest: int, value: bytes) -> Event:
@@ -66,6 +81,6 @@ def _decode_older(envelope: Envelope, newest: int, value: bytes) -> Event:
     raw: Any = msgspec.json.decode(value, type=dict[str, Any])
     try:
         lifted = lift(kind, version, newest, raw)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
         raise DecodeError(Reason.INVALID, f"cannot lift {kind} from version {version}: {error}") from None
     return msgspec.convert(lifted, EVENT_TYPES[kind])

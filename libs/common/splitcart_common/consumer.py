@@ -15,11 +15,12 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 
-from splitcart_common import lanes
+from splitcart_common import positions
 from splitcart_common.clock import Clock
 from splitcart_common.kafka import make_consumer
 from splitcart_common.lanes import Handler, Lane, Limits
-from splitcart_common.postgres import Pool
+from splitcart_common.postgres import TRANSIENT, Pool
+from splitcart_common.retry import until_there
 from splitcart_common.telemetry import LAG_MESSAGES, Health
 from splitcart_common.topics import Topic
 
@@ -51,7 +52,7 @@ class ConsumerLoop:
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop`; an error that is neither transient nor a message's own passes through.
 
-        Raises lanes.PositionError where the log no longer holds, or does not yet reach, a stored position.
+        Raises positions.PositionError where the log no longer holds, or does not yet reach, a stored position.
         """
         self._failed = asyncio.get_running_loop().create_future()
         group = f"{self.prefix}.{self.service}.{self.purpose}"
@@ -92,10 +93,12 @@ class ConsumerLoop:
 
     async def add(self, consumer: AIOKafkaConsumer, where: TopicPartition, topic: Topic) -> None:
         """Take a partition over: a new epoch fences its former owner, and reading goes on at the position."""
-        epoch, position = await lanes.claim(self.pool, where)
+        epoch, position = await until_there(
+            "postgres", lambda: positions.claim(self.pool, where), unavailable=TRANSIENT, health=self.health
+        )
         start = (await consumer.beginning_offsets([where]))[where]
         end = (await consumer.end_offsets([where]))[where]
-        lanes.check_position(where, position, start, end)
+        positions.check_position(where, position, start, end)
         consumer.seek(where, position)
         lane = Lane(
             service=self.service,

@@ -67,7 +67,7 @@ class Envelope(Struct, frozen=True):
             raise EnvelopeError(f"the header {missing.args[0]} is missing") from None
         except EnvelopeError:
             raise
-        except (ValueError, AttributeError) as error:
+        except (ValueError, AttributeError, OverflowError) as error:
             raise EnvelopeError(f"a header cannot be read: {error}") from None
 
 
@@ -85,4 +85,4 @@ def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise EnvelopeError("the header occurred-at has no time zone")
-    return moment
+    return moment.astimezone(UTC)

@@ -21,14 +21,14 @@ _STORE_KEY = re.compile(STORE_KEY_PATTERN)
 def store_key(company: str, store_id: str) -> str:
     """Join a company key and the retailer's store id; ValueError if the result is no store key."""
     key = f"{company}:{store_id}"
-    if not _STORE_KEY.match(key):
+    if not _STORE_KEY.fullmatch(key):
         raise ValueError(f"{key!r} is not a store key: expected <company>:<store_id>, like aldi:G452")
     return key
 
 
 def split_store_key(store: str) -> tuple[str, str]:
     """Company key and the retailer's store id of a store key; ValueError if it is none."""
-    if not _STORE_KEY.match(store):
+    if not _STORE_KEY.fullmatch(store):
         raise ValueError(f"{store!r} is not a store key: expected <company>:<store_id>, like aldi:G452")
     company, _, store_id = store.partition(":")
     return company, store_id

@@ -5,21 +5,22 @@ from collections.abc import Iterable
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
-    IncompatibleBrokerVersion,
     KafkaConnectionError,
     KafkaError,
+    KafkaTimeoutError,
     NodeNotReadyError,
+    RequestTimedOutError,
     TopicAlreadyExistsError,
-    UnknownTopicOrPartitionError,
     for_code,
 )
 
 from splitcart_common.topics import ALL, Topic
 
-UNAVAILABLE = (KafkaConnectionError, NodeNotReadyError, OSError)
+UNAVAILABLE = (KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError, OSError)
 """The broker is not there, or went away: wait and try again."""
 
-MAX_MESSAGE_BYTES = 4 << 20
+MAX_MESSAGE_BYTES = 64 << 20
+"""Before compression. The broker's own limit is after it: a dead letter that once came through must go through."""
 FETCH_BYTES = 2 << 20
 """The most that one fetch holds of one partition: with the batch in work it bounds a consumer's memory."""
 
@@ -76,9 +77,7 @@ async def ensure_topics(
         if topic.dead_letters:
             for service in topic.consumers:
                 dead = topic.dead_letter_topic(prefix, service)
-                wanted[dead] = NewTopic(
-                    dead, 1, replication, topic_configs={"retention.ms": "-1", "retention.bytes": "-1"}
-                )
+                wanted[dead] = NewTopic(dead, 1, replication, topic_configs=topic.dead_letter_config())
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
@@ -120,9 +119,7 @@ __all__ = [
     "FETCH_BYTES",
     "MAX_MESSAGE_BYTES",
     "UNAVAILABLE",
-    "IncompatibleBrokerVersion",
     "KafkaError",
-    "UnknownTopicOrPartitionError",
     "ensure_topics",
     "make_consumer",
     "start_producer",

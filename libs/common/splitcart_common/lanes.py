@@ -92,40 +92,16 @@ class Handler(Protocol):
         ...
 
 
-class PositionError(RuntimeError):
-    """A stored position that the log does not hold; reading on would lose or repeat without a word."""
-
-
 class FencedError(RuntimeError):
     """Another process has taken the partition over; this one's batch was rolled back."""
 
 
+class _MovedError(Exception):
+    """A commit whose answer was lost went through only after the position was read again."""
+
+
 class SystemicError(RuntimeError):
     """Too many dead letters: the fault is not in the messages, and draining them away would hide it."""
-
-
-async def claim(pool: Pool, where: TopicPartition) -> tuple[int, int]:
-    """Become the owner of a partition: the new epoch, and the offset to go on at (0 for a first reader)."""
-    row = await pool.fetchrow(
-        "INSERT INTO positions AS p (topic, partition, epoch, next_offset) VALUES ($1, $2, 1, 0) "
-        "ON CONFLICT (topic, partition) DO UPDATE SET epoch = p.epoch + 1 RETURNING epoch, next_offset",
-        where.topic,
-        where.partition,
-    )
-    assert row is not None  # noqa: S101 - RETURNING of an upsert always returns
-    return row["epoch"], row["next_offset"]
-
-
-def check_position(where: TopicPartition, position: int, start: int, end: int) -> None:
-    """Refuse a position outside the log; PositionError says what an operator can do."""
-    if start <= position <= end:
-        return
-    what = "the log now begins" if position < start else "the log ends"
-    raise PositionError(
-        f"{where.topic}/{where.partition}: the stored position is {position}, but {what} at "
-        f"{start if position < start else end}. Either rebuild the schema from the log (splitcart replay), or, "
-        "if what is missing is known to be lost, set the position by hand in `positions`; nothing was changed"
-    )
 
 
 @dataclass(slots=True)
@@ -152,6 +128,7 @@ class Lane:
     _task: asyncio.Task[None] | None = None
     _position_known: bool = True
     _over: bool = False
+    _stopped: bool = False
 
     @property
     def partition(self) -> int:
@@ -171,7 +148,7 @@ class Lane:
 
     def start(self, fail: Callable[[BaseException], None]) -> None:
         """Begin to fold; an error that ends the lane goes to `fail`, but for a systemic stop."""
-        self._task = asyncio.create_task(self._run(fail), name=f"lane {self.where.topic}/{self.partition}")
+        self._task = asyncio.create_task(self._run(fail), name=f"lane {self._name}")
 
     async def stop(self) -> None:
         """Stop folding; the transaction in work is rolled back."""
@@ -180,6 +157,14 @@ class Lane:
             with suppress(asyncio.CancelledError):
                 await self._task
         self.handler.forget(self.where)
+        if self._stopped:
+            STOPPED_PARTITIONS.labels(self.service, self.topic.name).dec()
+        for what in (self._name, f"folding {self._name}"):
+            self.health.has(what)  # another process's to wait for, from now on
+
+    @property
+    def _name(self) -> str:
+        return f"{self.where.topic}/{self.partition}"
 
     async def _run(self, fail: Callable[[BaseException], None]) -> None:
         try:
@@ -189,7 +174,8 @@ class Lane:
                 self.held -= len(records)
         except SystemicError as error:
             STOPPED_PARTITIONS.labels(self.service, self.topic.name).inc()
-            self.health.wait_for(f"{self.where.topic}/{self.partition}", str(error))
+            self._stopped = True
+            self.health.wait_for(self._name, str(error))
             log.error("partition stopped", topic=self.where.topic, partition=self.partition, why=str(error))
         except FencedError as error:
             log.warning("partition lost", topic=self.where.topic, partition=self.partition, why=str(error))
@@ -202,11 +188,14 @@ class Lane:
 
     async def _fold_until_done(self, records: list[ConsumerRecord]) -> None:
         wait = self.limits.first_retry_seconds
-        what = f"folding {self.where.topic}/{self.partition}"
+        what = f"folding {self._name}"
         while True:
             try:
                 with BATCH_SECONDS.labels(self.service, self.topic.name).time():
                     await self._fold(records)
+            except _MovedError:
+                self.handler.forget(self.where)
+                self._position_known = False
             except TRANSIENT as error:
                 self.handler.forget(self.where)
                 self._position_known = False  # the commit may have gone through, its answer not
@@ -236,17 +225,19 @@ class Lane:
         after = records[-1].offset + 1
         async with self.pool.acquire() as connection, connection.transaction():
             held = await connection.fetchrow(_LOCK, self.where.topic, self.partition)
-            if held is None or (held["epoch"], held["next_offset"]) != (self.epoch, self.next_offset):
-                raise FencedError(f"epoch {self.epoch} at {self.next_offset} is over, the position is {held}")
+            if held is None or held["epoch"] != self.epoch:
+                raise FencedError(f"epoch {self.epoch} is over, the position is {held}")
+            if held["next_offset"] != self.next_offset:
+                raise _MovedError
             outcomes = await self.handler.fold(connection, self.where, messages)
             for message, outcome in zip(messages, outcomes, strict=True):
                 if isinstance(outcome, DeadLetter):
                     dead[message.offset] = outcome
-            self._judge(records, dead)
+            recent = self._judge(records, dead)
             letters = [self._dead_letter(r, dead[r.offset]) for r in records if r.offset in dead]
             await outbox.append(connection, letters)
             await connection.execute(_ADVANCE, self.where.topic, self.partition, after)
-        self.next_offset = after
+        self.next_offset, self._recent = after, recent
         self._count(outcomes, len(dead))
 
     def _decode(self, records: list[ConsumerRecord]) -> tuple[list[Message], dict[int, DeadLetter]]:
@@ -272,7 +263,7 @@ class Lane:
             messages.append(Message(envelope, kept, key, record.offset, published_at))
         return messages, dead
 
-    def _judge(self, records: list[ConsumerRecord], dead: dict[int, DeadLetter]) -> None:
+    def _judge(self, records: list[ConsumerRecord], dead: dict[int, DeadLetter]) -> deque[bool]:
         """Stop before a fault of ours empties the topic into its dead letters; nothing of it is kept."""
         if dead and not self.topic.dead_letters:
             offset, why = next(iter(dead.items()))
@@ -292,7 +283,7 @@ class Lane:
                 f"{in_a_row} dead letters in a row, {sum(recent)} of the last {len(recent)}: that looks like a "
                 f"fault of ours; the position stays at {self.next_offset}, restart to try again"
             )
-        self._recent = recent
+        return recent
 
     def _dead_letter(self, record: ConsumerRecord, why: DeadLetter) -> OutboxRow:
         headers = [
@@ -306,7 +297,10 @@ class Lane:
             ("dlq-service-version", version(f"splitcart-{self.service}").encode()),
         ]
         topic = self.topic.dead_letter_topic(self.prefix, self.service)
-        return OutboxRow(topic, record.key, record.value, headers)
+        value = record.value
+        if record.key is None and value is None:  # aiokafka sends no such message
+            value, headers = b"", [*headers, ("dlq-value", b"null")]
+        return OutboxRow(topic, record.key, value, headers)
 
     def _count(self, outcomes: Sequence[Outcome], dead: int) -> None:
         skipped = sum(isinstance(outcome, Skip) for outcome in outcomes)

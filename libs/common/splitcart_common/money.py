@@ -1,6 +1,6 @@
 """Money is integer cents; text and floats stop here."""
 
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from typing import NewType
 
 PriceCents = NewType("PriceCents", int)
@@ -11,9 +11,9 @@ def from_dollars(amount: str | float | Decimal) -> PriceCents:
     try:
         value = Decimal(str(amount).strip().removeprefix("$").replace(",", ""))
         cents = (value * 100).quantize(Decimal(1), rounding=ROUND_HALF_UP)
-    except InvalidOperation:
+    except ArithmeticError:
         raise ValueError(f"{amount!r} is not an amount of dollars") from None
-    if not cents.is_finite() or cents < 0:
+    if not cents.is_finite() or value < 0:
         raise ValueError(f"{amount!r} is not an amount of dollars at or above 0")
     return PriceCents(int(cents))
 

@@ -32,6 +32,8 @@ RELAY_ROWS = 200
 """Rows held at once; with 200 listings in each that is some 20 MB."""
 IDLE_SECONDS = 0.05
 LEADER_RETRY_SECONDS = 1.0
+DRAIN_SECONDS = 10.0
+"""How long a stopping relay goes on: another process may write faster than it empties."""
 COMPRESS_BYTES = 1024
 """A larger value is kept compressed: 200 listings are 80 kB, and a tenth of that so (benchmarks, `publish`)."""
 _COLUMNS = ("topic", "key", "value", "compressed", "header_names", "header_values")
@@ -86,7 +88,7 @@ def _record(row: OutboxRow) -> tuple[object, ...]:
     value, compressed = row.value, row.value is not None and len(row.value) > COMPRESS_BYTES
     if value is not None and compressed:
         value = bytes(zstd.compress(value, 1))
-    names, values = [name for name, _ in row.headers], [content for _, content in row.headers]
+    names, values = [name.encode() for name, _ in row.headers], [content for _, content in row.headers]
     return row.topic, row.key, value, compressed, names, values
 
 
@@ -111,7 +113,7 @@ class Relay:
                 stop.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Relay until `stop` is set, and then what is there; rows of later wait for the next start.
+        """Relay until `stop` is set, and then what is there, for some seconds; the rest waits for the next start.
 
         Where broker or server are away by then, everything that is left waits.
         """
@@ -129,8 +131,11 @@ class Relay:
             await _wait(stop, LEADER_RETRY_SECONDS)
             return
         try:
-            while True:
+            until = None
+            while until is None or asyncio.get_running_loop().time() < until:
                 stopping = stop.is_set()  # before the look: what is written after it is not left behind unseen
+                if stopping and until is None:
+                    until = asyncio.get_running_loop().time() + DRAIN_SECONDS
                 if not await self.relay_once(connection):
                     if stopping:
                         return
@@ -174,7 +179,7 @@ def _value(row: asyncpg.Record) -> bytes | None:
 
 
 def _headers(row: asyncpg.Record) -> list[tuple[str, bytes]]:
-    return list(zip(row["header_names"], row["header_values"], strict=True))
+    return [(name.decode(), value) for name, value in zip(row["header_names"], row["header_values"], strict=True)]
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

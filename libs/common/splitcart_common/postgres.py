@@ -24,9 +24,11 @@ UNAVAILABLE = (
 
 TRANSIENT = (
     *UNAVAILABLE,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
-    asyncpg.AdminShutdownError,
+    asyncpg.TooManyConnectionsError,
 )
 """Errors of the moment, not of the data: the transaction is rolled back and done again."""
 

@@ -8,6 +8,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
 from typing import Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -88,6 +89,12 @@ class _QuietHandler(WSGIRequestHandler):
         """A probe every second is not worth a line."""
 
 
+class _ThreadingServer(ThreadingMixIn, WSGIServer):
+    """A client that says nothing holds up nobody else."""
+
+    daemon_threads = True
+
+
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
@@ -113,6 +120,6 @@ def serve_health(health: Health, host: str, port: int) -> WSGIServer:
         start(status, [("content-type", kind), ("content-length", str(len(body)))])
         return [body]
 
-    server = make_server(host, port, answer, handler_class=_QuietHandler)
+    server = make_server(host, port, answer, server_class=_ThreadingServer, handler_class=_QuietHandler)
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
     return server

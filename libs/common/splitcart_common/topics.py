@@ -11,6 +11,10 @@ from typing import Final, Literal
 from splitcart_common import events as e
 from splitcart_common.events import Event
 
+FOR_EVER: Final = {"retention.ms": "-1", "retention.bytes": "-1"}
+MAX_BATCH_BYTES: Final = 4 << 20
+"""The largest batch of messages, compressed, that the broker takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -43,7 +47,12 @@ class Topic:
 
     def config(self) -> dict[str, str]:
         """Topic settings on the broker: nothing is ever deleted by age or size."""
-        return {"cleanup.policy": self.cleanup, "retention.ms": "-1", "retention.bytes": "-1"}
+        return {**FOR_EVER, "cleanup.policy": self.cleanup, "max.message.bytes": str(MAX_BATCH_BYTES)}
+
+    @staticmethod
+    def dead_letter_config() -> dict[str, str]:
+        """Settings of a dead-letter topic: a letter is its message and some headers more."""
+        return {**FOR_EVER, "max.message.bytes": str(2 * MAX_BATCH_BYTES)}
 
 
 PRODUCT_OBSERVED: Final = Topic(

@@ -3,6 +3,7 @@
 import asyncio
 from importlib.resources import files
 
+import asyncpg
 import psycopg
 from aiokafka import AIOKafkaProducer
 
@@ -85,7 +86,11 @@ async def prepare(settings: IngestSettings) -> None:
     views = files("splitcart_ingest").joinpath("sql/views.sql").read_text()
     pool = await open_pool(settings)
     try:
-        await pool.execute(views.replace("{schema}", settings.ingest_schema))
+        async with pool.acquire() as connection, connection.transaction():
+            # Two processes that start at once would replace a view at once; and no reader is waited for long.
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('splitcart read views', 0))")
+            await connection.execute("SET LOCAL lock_timeout = '10s'")
+            await connection.execute(views.replace("{schema}", settings.ingest_schema))
     finally:
         await pool.close()
 
@@ -101,4 +106,4 @@ async def open_pool(settings: IngestSettings) -> Pool:
     )
 
 
-_NO_DATABASE = (*UNAVAILABLE, psycopg.OperationalError)
+_NO_DATABASE = (*UNAVAILABLE, psycopg.OperationalError, asyncpg.LockNotAvailableError)

@@ -33,12 +33,19 @@ class StateCache:
         for store, stored in states.items():
             self._held[store] = (where, stored)
             self._held.move_to_end(store)
-        prices = sum(len(stored.state.prices) for _, stored in self._held.values())
-        while self._held and prices > self._most:
+        weight = sum(_weight(stored) for _, stored in self._held.values())
+        while self._held and weight > self._most:
             _, (_, stored) = self._held.popitem(last=False)
-            prices -= len(stored.state.prices)
+            weight -= _weight(stored)
 
     def forget(self, where: TopicPartition) -> None:
         """Drop what is held of a partition."""
         for store in [store for store, (at, _) in self._held.items() if at == where]:
             del self._held[store]
+
+
+def _weight(stored: StoredStore) -> int:
+    """How much a state holds, in prices: sets of what was seen weigh too, and a store without prices something."""
+    state = stored.state
+    seen = len(state.open.seen) if state.open else 0
+    return 1 + len(state.prices) + seen + sum(len(partial) for _, partial in state.partials)

@@ -1,7 +1,7 @@
 """The shell of the fold: load, ask the domain, save, publish. One handler a topic."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from aiokafka import TopicPartition
 
@@ -26,6 +26,9 @@ from splitcart_ingest.store import (
     load_states,
     write,
 )
+
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""Nothing was observed before: an earlier time is a mistake, and not one that every client can handle."""
 
 
 class ByTopic:
@@ -124,9 +127,9 @@ class ObservationHandler:
             for store, stored in loaded.items():
                 await self._book.look_up_numbers(connection, ids.company_of(store), stored.state.prices)
             states |= loaded
-        started = {m.event.scrape_id: m.key for m in messages if isinstance(m.event, events.ScrapeStarted)}
-        for scrape_id in await known_scrapes(connection, list(started)) if started else ():
-            states[started[scrape_id]].state.known.add(scrape_id)
+        started = [(m.key, m.event.scrape_id) for m in messages if isinstance(m.event, events.ScrapeStarted)]
+        for store, scrape_id in await known_scrapes(connection, started) if started else ():
+            states[store].state.known.add(scrape_id)
         self._cache.put(where, states)
         return states
 
@@ -210,6 +213,8 @@ def _problem(message: Message) -> DeadLetter | None:
     if named != message.key and not isinstance(event, events.BarcodesObserved):
         return DeadLetter(Reason.WRONG_KEY, f"the key is {message.key}, but the event speaks of {named}")
     at = _event_time(event)
+    if min(message.envelope.occurred_at, at or _EARLIEST) < _EARLIEST:
+        return DeadLetter(Reason.INVALID, f"happened at {at or message.envelope.occurred_at}, before {_EARLIEST}")
     if at is not None and at > message.published_at + FUTURE_LIMIT:
         return DeadLetter(Reason.FROM_THE_FUTURE, f"happened at {at}, published at {message.published_at}")
     return None

@@ -74,9 +74,13 @@ async def _load_open(connection: Connection, by_id: Mapping[int, StoreState]) ->
         scrape.unchanged += row["unchanged"]
 
 
-async def known_scrapes(connection: Connection, scrape_ids: Sequence[UUID]) -> set[UUID]:
-    """Which of these scrapes are on record."""
-    return {row["scrape_id"] for row in await connection.fetch(SQL["known_scrapes"], scrape_ids)}
+async def known_scrapes(connection: Connection, scrapes: Sequence[tuple[str, UUID]]) -> list[tuple[str, UUID]]:
+    """Which of these scrapes, by store key and id, are on record."""
+    stores, scrape_ids = zip(*scrapes, strict=True)
+    return [
+        (row["store"], row["scrape_id"])
+        for row in await connection.fetch(SQL["known_scrapes"], stores, scrape_ids)
+    ]
 
 
 class Terms(Protocol):

@@ -195,6 +195,7 @@ async def run(settings: ScraperSettings, health: Health, stop: asyncio.Event) ->
             prefix=settings.topic_prefix,
             clock=made.clock,
             health=health,
+            instance=settings.instance,
         )
         companies = [company_of(made, name) for name in settings.scraper_companies]
         health.has("start")

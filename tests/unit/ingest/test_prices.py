@@ -177,3 +177,27 @@ def test_times_are_clamped_to_the_stores_clock():
     late = store.visit(6, {1: 101}, at=T0)
     assert late.started_at == first.settled_at
     assert late.settled_at == late.started_at
+
+
+def test_a_scrape_that_saw_nothing_is_never_full():
+    store = Store()
+    store.tell(Start(UUID(int=1), T0, "full"))
+    (settled,) = store.tell(Complete(UUID(int=1), T0, 0, True))
+    assert settled.outcome == "partial"
+    assert store.state.full_size is None
+
+
+def test_a_refused_listing_of_other_stores_is_counted_and_not_listed():
+    """Whether another store has described it by then must not matter: this fold reads one store's messages."""
+    outcomes = []
+    for refused, unknown in (((77,), 0), ((), 1)):
+        store = Store()
+        store.visit(1, {1: 100})
+        outcomes.append(store.visit(2, {1: 100}, scope="part", refused=refused, refused_unknown=unknown))
+    assert outcomes[0] == outcomes[1]
+    assert (outcomes[0].seen, outcomes[0].listings) == ((1,), 2)
+
+
+def test_a_number_of_batches_that_cannot_be_costs_nothing():
+    store = Store()
+    assert store.visit(1, {1: 100}, batches=100_000_000).outcome == "partial"

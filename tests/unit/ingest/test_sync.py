@@ -10,11 +10,11 @@ HUNDRED = frozenset(range(100))
 @pytest.mark.parametrize(
     ("size", "full_size", "full"),
     [
-        (0, None, True),
+        (0, None, False),
         (5, None, True),
         (90, 100, True),
         (89, 100, False),
-        (0, 0, True),
+        (0, 1, False),
         (120, 100, True),
         (9, 10, True),
     ],

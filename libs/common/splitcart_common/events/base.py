@@ -11,8 +11,14 @@ from msgspec import Meta, Struct
 
 from splitcart_common.ids import STORE_KEY_PATTERN
 
-Company = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="Company key, lower case.")]
-StoreKey = Annotated[str, Meta(pattern=STORE_KEY_PATTERN, description="<company>:<store_id>.")]
+
+def whole(pattern: str) -> str:
+    """A pattern that a trailing newline does not slip through, as it does before Python's ``$``."""
+    return pattern.removesuffix("$") + r"(?!\n)$"
+
+
+Company = Annotated[str, Meta(pattern=whole(r"^[a-z][a-z0-9-]{0,31}$"), description="Company key, lower case.")]
+StoreKey = Annotated[str, Meta(pattern=whole(STORE_KEY_PATTERN), description="<company>:<store_id>.")]
 Sku = Annotated[str, Meta(min_length=1, max_length=64, description="The company's own listing number.")]
 Cents = Annotated[int, Meta(ge=0, le=10_000_000, description="Australian cents.")]
 Count = Annotated[int, Meta(ge=0, le=100_000_000)]

@@ -15,13 +15,14 @@ from splitcart_common.events.base import (
     ShortText,
     Sku,
     StoreKey,
+    whole,
 )
 
 MAX_LISTINGS = 200
 """Listings in one `products-observed`: a message carries a batch, as one per message costs 5 to 15 times."""
 
 Batch = Annotated[int, Meta(ge=1, le=100_000, description="Number of the batch within its scrape, from 1.")]
-Barcode = Annotated[str, Meta(pattern=r"^[0-9]{8,14}$", description="EAN-8, UPC-12, EAN-13 or GTIN-14.")]
+Barcode = Annotated[str, Meta(pattern=whole(r"^[0-9]{8,14}$"), description="EAN-8, UPC-12, EAN-13 or GTIN-14.")]
 Special = Literal["none", "special", "half", "down", "new", "clearance"]
 Name = Annotated[str, Meta(min_length=1, max_length=500)]
 

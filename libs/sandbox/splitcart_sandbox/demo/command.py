@@ -45,17 +45,19 @@ def run(
 
     async def main() -> None:
         stop = asyncio.Event()
+        screen = Screen()
         loop = asyncio.get_running_loop()
 
         def interrupted() -> None:
             # Once: finish in order. Twice: at once.
+            screen.say("ending in order: what is on its way is folded and checked; Ctrl-C again ends at once")
             stop.set()
             for name in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(name)
 
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, interrupted)
-        with Screen() as screen:
+        with screen:
             summary = await demonstrate(course, screen, stop)
         if as_json:
             typer.echo(json.dumps(summary.content()))

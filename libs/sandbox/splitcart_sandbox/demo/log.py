@@ -18,10 +18,14 @@ Read = tuple[str, datetime, datetime, int]
 
 @dataclass(slots=True)
 class Recorded:
-    """The log's observations by store, their prices by (scrape, SKU), and the scrapes given up."""
+    """The log's observations by store, their prices by (scrape, SKU), and the scrapes given up.
+
+    `last` is what each store's latest scrape saw; `undated` counts prices without the moments they were read at.
+    """
 
     reads: dict[str, list[Read]] = field(default_factory=dict)
     prices: dict[tuple[UUID, str], int] = field(default_factory=dict)
+    last: dict[str, dict[str, int]] = field(default_factory=dict)
     abandoned: list[dict[str, str]] = field(default_factory=list)
     undated: int = 0
 
@@ -31,6 +35,8 @@ async def read_log(bootstrap: str, prefix: str) -> Recorded:
     recorded = Recorded()
     async for store, event in messages(bootstrap, prefix, PRODUCT_OBSERVED):
         match event:
+            case events.ScrapeStarted():
+                recorded.last[store] = {}
             case events.ProductsObserved():
                 _add(recorded, store, event)
             case events.ScrapeAbandoned():
@@ -45,6 +51,7 @@ def _add(recorded: Recorded, store: str, event: events.ProductsObserved) -> None
         if listing.price is None:
             continue
         recorded.prices.setdefault((event.scrape_id, listing.sku), listing.price)
+        recorded.last[store].setdefault(listing.sku, listing.price)
         page = pages.get(listing.page)
         if page is None:
             recorded.undated += 1

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -14,6 +14,12 @@ from splitcart_sandbox.demo.log import Read, Recorded
 
 AT_ONCE = 4
 """Questions to the truth at a time: it is one process on a machine that has other things to do."""
+
+
+_LAST_WAS_FULL = """
+SELECT store FROM (SELECT DISTINCT ON (store) store, outcome FROM read.scrapes ORDER BY store, seq DESC) AS latest
+WHERE outcome = 'full'
+"""
 
 
 class Truth:
@@ -63,13 +69,21 @@ class Truth:
 
 
 async def fidelity(connection: asyncpg.Connection, recorded: Recorded, truth: Truth) -> Tally:
-    """Every observation against the truth of its moment, and every price folded against its observation."""
+    """Every observation against the truth of its moment, and what was folded against the observations.
+
+    Each change of a price must be one that was observed; and where a store's latest scrape was full, what is
+    served must be just what it saw, so that a price lost on the way counts as wrong.
+    """
     tally = Tally(0, recorded.undated)
     for store, reads in recorded.reads.items():
         tally.add(await truth.true_reads(store, reads), len(reads))
     rows = await connection.fetch("SELECT scrape_id, sku, price FROM read.price_history WHERE price IS NOT NULL")
     seen: Mapping[tuple[UUID, str], int] = recorded.prices
     tally.add(sum(seen.get((row["scrape_id"], row["sku"])) == row["price"] for row in rows), len(rows))
+    served = await _served(connection)
+    for row in await connection.fetch(_LAST_WAS_FULL):
+        here, last = served.get(row["store"], {}), recorded.last[row["store"]]
+        tally.add(len(here.items() & last.items()), len(here.keys() | last.keys()))
     return tally
 
 
@@ -78,9 +92,7 @@ async def accuracy(connection: asyncpg.Connection, truth: Truth, at: datetime, t
 
     `turn` is when prices last turned: stores scraped since then count as settled.
     """
-    served: dict[str, dict[str, int]] = {}
-    for row in await connection.fetch("SELECT store, sku, price FROM read.prices"):
-        served.setdefault(row["store"], {})[row["sku"]] = row["price"]
+    served = await _served(connection)
     since = "SELECT DISTINCT store FROM read.scrapes WHERE outcome = 'full' AND started_at >= $1"
     fresh = {row["store"] for row in await connection.fetch(since, turn)}
     verdict = Verdict(at)
@@ -95,11 +107,12 @@ async def accuracy(connection: asyncpg.Connection, truth: Truth, at: datetime, t
     return verdict
 
 
+async def _served(connection: asyncpg.Connection) -> dict[str, dict[str, int]]:
+    served: dict[str, dict[str, int]] = {}
+    for row in await connection.fetch("SELECT store, sku, price FROM read.prices"):
+        served.setdefault(row["store"], {})[row["sku"]] = row["price"]
+    return served
+
+
 async def _each(truth: Truth, stores: Iterable[str], at: datetime) -> list[dict[str, int]]:
     return await asyncio.gather(*(truth.prices(store, at) for store in stores))
-
-
-def last_turn(at: datetime, weekday: int = 2) -> datetime:
-    """The latest midnight UTC of the turn day (Monday is 0) at or before `at`."""
-    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight - timedelta(days=(midnight.weekday() - weekday) % 7)

@@ -6,12 +6,13 @@ store's state is as large as its range, so it is evolved in place; `decide` neve
 Listings are numbers here (their place in the listing table); any numbers do.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from splitcart_ingest.domain.changes import Changes, changes_of, first_sightings, unseen
 from splitcart_ingest.domain.sync import is_full
 
 Outcome = Literal["full", "partial", "abandoned", "superseded"]
@@ -74,7 +75,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """ScrapeCompleted. `refused` are known listings whose tile was refused: they are sold all the same."""
+    """ScrapeCompleted. `refused` are listings whose tile was refused: they are sold all the same.
+
+    `refused_unknown` counts refused SKUs that are no listing yet.
+    """
 
     scrape_id: UUID
     finished_at: datetime
@@ -104,21 +108,6 @@ class Opened:
     seq: int
     at: datetime
     scope: Scope
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """Changed prices of a batch, side by side.
-
-    The listing, its price before (None: none on record, or withdrawn) and after, its place in the batch, and
-    how many of them (the first ones) had no row at all before.
-    """
-
-    listings: Sequence[int] = ()
-    old: Sequence[int | None] = ()
-    new: Sequence[int] = ()
-    places: Sequence[int] = ()
-    rows_added: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,12 +214,12 @@ def _batch(state: StoreState, message: Batch) -> BatchFolded | Ignored:
         return Ignored("not-open")
     if message.batch in scrape.batches:
         return Ignored("repeat")
-    places = _first_sightings(message.listings, scrape.seen)
+    places = first_sightings(message.listings, scrape.seen)
     listings, prices = message.listings, message.prices
     if len(places) < len(listings):
         listings = [listings[place] for place in places]
         prices = [prices[place] for place in places]
-    changes, created = _changes(state.prices, listings, prices, places)
+    changes, created = changes_of(state.prices, listings, prices, places)
     return BatchFolded(
         scrape_id=scrape.scrape_id,
         seq=scrape.seq,
@@ -244,58 +233,23 @@ def _batch(state: StoreState, message: Batch) -> BatchFolded | Ignored:
     )
 
 
-def _first_sightings(listings: Sequence[int], before: Collection[int]) -> Sequence[int]:
-    """The places whose listing this scrape has not seen yet, in order.
-
-    The first sighting in a scrape stands, so that the split into batches cannot matter.
-    """
-    distinct = set(listings)
-    if len(distinct) == len(listings) and distinct.isdisjoint(before):
-        return range(len(listings))  # nearly always: a scraper drops repeats itself
-    first: dict[int, int] = {}
-    for place, listing in enumerate(listings):
-        if listing not in before:
-            first.setdefault(listing, place)
-    return list(first.values())
-
-
-def _changes(
-    known: Mapping[int, int | None], listings: Sequence[int], prices: Sequence[int | None], places: Sequence[int]
-) -> tuple[Changes, int]:
-    """What differs from the known prices, and how many of it had no price; a tile without one changes nothing."""
-    old = list(map(known.get, listings))
-    pairs = zip(prices, old, strict=True)
-    differing = [i for i, (price, before) in enumerate(pairs) if price != before and price is not None]
-    if not differing:
-        return Changes(), 0
-    added = [i for i in differing if old[i] is None and listings[i] not in known]
-    if added:
-        fresh = set(added)
-        differing = added + [i for i in differing if i not in fresh]
-    changes = Changes(
-        listings=[listings[i] for i in differing],
-        old=[old[i] for i in differing],
-        new=[price for i in differing if (price := prices[i]) is not None],
-        places=[places[i] for i in differing],
-        rows_added=len(added),
-    )
-    return changes, changes.old.count(None)
-
-
 def _complete(state: StoreState, message: Complete) -> Settled | Ignored:
     scrape = _open(state, message.scrape_id)
     if scrape is None:
         return Ignored("not-open")
-    seen = frozenset(scrape.seen.union(message.refused))
+    # A refused listing is one of this store's only if this store's own messages say so.
+    refused = [listing for listing in message.refused if listing in state.prices or listing in scrape.seen]
+    refused_unknown = message.refused_unknown + len(message.refused) - len(refused)
+    seen = frozenset(scrape.seen.union(refused))
     full = (
         scrape.scope == "full"
-        and scrape.batches == set(range(1, message.batches + 1))
+        and len(scrape.batches) == max(scrape.batches, default=0) == message.batches
         and message.all_categories
         and message.refused_without_sku == 0
-        and is_full(len(seen) + message.refused_unknown, seen, state.full_size, [s for _, s in state.partials])
+        and is_full(len(seen) + refused_unknown, seen, state.full_size, [s for _, s in state.partials])
     )
     outcome: Outcome = "full" if full else "partial"
-    return _settle(state, scrape, outcome, message.finished_at, seen, message.refused_unknown)
+    return _settle(state, scrape, outcome, message.finished_at, seen, refused_unknown)
 
 
 def _settle(
@@ -317,15 +271,11 @@ def _settle(
         created=scrape.created,
         updated=scrape.updated,
         unchanged=scrape.unchanged,
-        withdrawn=_unseen(state.prices, seen) if full else (),
+        withdrawn=unseen(state.prices, seen) if full else (),
         seen=None if full else tuple(sorted(seen)),
         # A scrape of a part says nothing about the size of the whole (decision 0004).
         in_partial_run=outcome == "partial" and scrape.scope == "full",
     )
-
-
-def _unseen(prices: Mapping[int, int | None], seen: frozenset[int]) -> tuple[int, ...]:
-    return tuple(sorted(x for x in prices.keys() - seen if prices[x] is not None))
 
 
 def _open(state: StoreState, scrape_id: UUID) -> OpenScrape | None:

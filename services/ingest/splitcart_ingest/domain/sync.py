@@ -9,9 +9,12 @@ def is_full(
 ) -> bool:
     """Whether a scrape of `size` distinct listings counts as full; it must be complete in itself for that.
 
-    The first one does; then one that saw at least 90 % of what the last full one saw; or the third partial
-    in a row, if the three agree as sets within 2 %, so that a store that really shrank comes to rest.
+    One that saw nothing never does: a store without a single listing is a broken page. The first other one does;
+    then one that saw at least 90 % of what the last full one saw; or the third partial in a row, if the three
+    agree as sets within 2 %, so that a store that really shrank comes to rest.
     """
+    if size == 0:
+        return False
     if full_size is None or 10 * size >= 9 * full_size:
         return True
     if len(earlier_partials) < 2:

@@ -46,7 +46,9 @@ SELECT store_id, array_agg(listing_id) AS listings, array_agg(price) AS prices
 FROM latest_prices WHERE store_id = ANY($1::int[]) GROUP BY store_id
 
 -- name: known_scrapes
-SELECT scrape_id FROM scrapes WHERE scrape_id = ANY($1::uuid[])
+SELECT s.store, x.scrape_id
+FROM unnest($1::text[], $2::uuid[]) AS asked (store, scrape_id)
+JOIN stores s USING (store) JOIN scrapes x ON x.store_id = s.store_id AND x.scrape_id = asked.scrape_id
 
 -- name: write_heads
 INSERT INTO store_heads (store_id, clock, next_seq, full_seq, full_size, partial_run)

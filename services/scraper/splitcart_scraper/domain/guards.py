@@ -10,6 +10,8 @@ PARSE_BUDGET: Final = 0.05
 
 def objection(tally: Tally) -> str | None:
     """Why the scrape must wait for an operator; None where it may be published."""
+    if not tally.tiles and tally.categories_planned and tally.categories_finished == tally.categories_planned:
+        return f"nothing is sold: {tally.categories_planned} categories, all of them empty"
     if tally.tiles and tally.zero_prices == tally.tiles:
         return f"all prices are zero: {tally.tiles} tiles"
     if tally.refused_tiles > PARSE_BUDGET * tally.tiles:

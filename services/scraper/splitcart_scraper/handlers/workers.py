@@ -17,7 +17,7 @@ from splitcart_scraper.domain.schedule import NothingDue
 from splitcart_scraper.handlers.discovery import Discovery
 from splitcart_scraper.handlers.observer import Finished
 from splitcart_scraper.handlers.scrape import Scraper
-from splitcart_scraper.store import claims
+from splitcart_scraper.store import LeaseLostError, claims
 from splitcart_scraper.store.claims import Claim, Terms
 
 log = structlog.get_logger()
@@ -94,7 +94,7 @@ class Company:
             await self._may_work.wait()
             try:
                 await self._work_once(number)
-            except TRANSIENT as error:
+            except (*TRANSIENT, LeaseLostError) as error:
                 # What is leased is let go at the next success, or its lease ends; its pages are staged.
                 self.health.wait_for(what, f"{type(error).__name__}: {error}")
                 log.warning("waiting", what=what, why=str(error), next_try_in_seconds=wait)
@@ -162,7 +162,7 @@ class Company:
                 if discovered is not None and discovered.changes.discovered:
                     self._found.set()
                     self._found.clear()
-            except TRANSIENT as error:
+            except (*TRANSIENT, LeaseLostError) as error:
                 log.warning("discovery interrupted", company=self.name, why=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 10.0)

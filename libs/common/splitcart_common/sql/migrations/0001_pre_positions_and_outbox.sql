@@ -14,6 +14,6 @@ CREATE TABLE outbox (
     key           bytea,
     value         bytea STORAGE EXTERNAL,  -- zstd where `compressed`: what it could do is done already
     compressed    boolean NOT NULL,
-    header_names  text[]  NOT NULL,
+    header_names  bytea[] NOT NULL,      -- bytes, as a dead letter's may be anything
     header_values bytea[] NOT NULL
 );

@@ -54,7 +54,7 @@ CREATE TABLE store_heads (
 CREATE TABLE scrapes (
     store_id   int  NOT NULL REFERENCES stores,
     seq        int  NOT NULL,
-    scrape_id  uuid NOT NULL UNIQUE,
+    scrape_id  uuid NOT NULL,           -- natural within its store's stream: no fold reads another store's
     scope      text NOT NULL,
     started_at timestamptz NOT NULL,    -- the scrape's time, clamped
     settled_at timestamptz,             -- this and what follows: null while the scrape is open
@@ -65,7 +65,8 @@ CREATE TABLE scrapes (
     unchanged  int,
     withdrawn  int,
     seen       int[],                   -- the listings it saw, sorted; null where it was full
-    PRIMARY KEY (store_id, seq)
+    PRIMARY KEY (store_id, seq),
+    UNIQUE (store_id, scrape_id)
 );
 CREATE UNIQUE INDEX scrapes_open ON scrapes (store_id) WHERE outcome IS NULL;
 

@@ -1,0 +1,33 @@
+"""How far a partition is folded and who may go on: rows beside the effects (protocol.md, rule 12)."""
+
+from aiokafka import TopicPartition
+
+from splitcart_common.postgres import Pool
+
+
+class PositionError(RuntimeError):
+    """A stored position that the log does not hold; reading on would lose or repeat without a word."""
+
+
+async def claim(pool: Pool, where: TopicPartition) -> tuple[int, int]:
+    """Become the owner of a partition: the new epoch, and the offset to go on at (0 for a first reader)."""
+    row = await pool.fetchrow(
+        "INSERT INTO positions AS p (topic, partition, epoch, next_offset) VALUES ($1, $2, 1, 0) "
+        "ON CONFLICT (topic, partition) DO UPDATE SET epoch = p.epoch + 1 RETURNING epoch, next_offset",
+        where.topic,
+        where.partition,
+    )
+    assert row is not None  # noqa: S101 - RETURNING of an upsert always returns
+    return row["epoch"], row["next_offset"]
+
+
+def check_position(where: TopicPartition, position: int, start: int, end: int) -> None:
+    """Refuse a position outside the log; PositionError says what an operator can do."""
+    if start <= position <= end:
+        return
+    what = "the log now begins" if position < start else "the log ends"
+    raise PositionError(
+        f"{where.topic}/{where.partition}: the stored position is {position}, but {what} at "
+        f"{start if position < start else end}. Either rebuild the schema from the log (splitcart replay), or, "
+        "if what is missing is known to be lost, set the position by hand in `positions`; nothing was changed"
+    )
