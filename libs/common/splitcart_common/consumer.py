@@ -89,7 +89,7 @@ class ConsumerLoop:
                 consumer.resume(where)
             end = consumer.highwater(where)
             if end is not None:
-                LAG_MESSAGES.labels(self.service, lane.topic.name, lane.partition).set(end - lane.next_offset)
+                LAG_MESSAGES.labels(self.service, lane.topic.name, where.partition).set(end - lane.next_offset)
 
     async def add(self, consumer: AIOKafkaConsumer, where: TopicPartition, topic: Topic) -> None:
         """Take a partition over: a new epoch fences its former owner, and reading goes on at the position."""

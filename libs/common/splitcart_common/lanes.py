@@ -18,7 +18,8 @@ from splitcart_common.codec import DecodeError, decode
 from splitcart_common.envelope import Envelope
 from splitcart_common.events import Event
 from splitcart_common.outbox import OutboxRow
-from splitcart_common.outcomes import DeadLetter, Ok, Outcome, Reason, Skip
+from splitcart_common.outcomes import DeadLetter, Ok, Outcome, Reason, Skip, SystemicError
+from splitcart_common.positions import FencedError, MovedError, check_not_set_back
 from splitcart_common.postgres import TRANSIENT, Connection, Pool
 from splitcart_common.telemetry import BATCH_SECONDS, MESSAGES, STOPPED_PARTITIONS, Health
 from splitcart_common.topics import Topic
@@ -92,18 +93,6 @@ class Handler(Protocol):
         ...
 
 
-class FencedError(RuntimeError):
-    """Another process has taken the partition over; this one's batch was rolled back."""
-
-
-class _MovedError(Exception):
-    """A commit whose answer was lost went through only after the position was read again."""
-
-
-class SystemicError(RuntimeError):
-    """Too many dead letters: the fault is not in the messages, and draining them away would hide it."""
-
-
 @dataclass(slots=True)
 class Lane:
     """One assigned partition: a queue of at most two batches and the task that folds them.
@@ -129,11 +118,6 @@ class Lane:
     _position_known: bool = True
     _over: bool = False
     _stopped: bool = False
-
-    @property
-    def partition(self) -> int:
-        """The partition's number."""
-        return int(self.where.partition)
 
     @property
     def full(self) -> bool:
@@ -164,7 +148,7 @@ class Lane:
 
     @property
     def _name(self) -> str:
-        return f"{self.where.topic}/{self.partition}"
+        return f"{self.where.topic}/{self.where.partition}"
 
     async def _run(self, fail: Callable[[BaseException], None]) -> None:
         try:
@@ -176,9 +160,10 @@ class Lane:
             STOPPED_PARTITIONS.labels(self.service, self.topic.name).inc()
             self._stopped = True
             self.health.wait_for(self._name, str(error))
-            log.error("partition stopped", topic=self.where.topic, partition=self.partition, why=str(error))
+            log.error("partition stopped", topic=self.where.topic, partition=self.where.partition, why=str(error))
         except FencedError as error:
-            log.warning("partition lost", topic=self.where.topic, partition=self.partition, why=str(error))
+            self.health.wait_for(self._name, str(error))
+            log.warning("partition lost", topic=self.where.topic, partition=self.where.partition, why=str(error))
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - handed on to the loop, which ends with it
@@ -193,7 +178,7 @@ class Lane:
             try:
                 with BATCH_SECONDS.labels(self.service, self.topic.name).time():
                     await self._fold(records)
-            except _MovedError:
+            except MovedError:
                 self.handler.forget(self.where)
                 self._position_known = False
             except TRANSIENT as error:
@@ -213,7 +198,8 @@ class Lane:
 
     async def _fold(self, records: list[ConsumerRecord]) -> None:
         if not self._position_known:
-            stored: int = await self.pool.fetchval(_POSITION, self.where.topic, self.partition)
+            stored: int = await self.pool.fetchval(_POSITION, self.where.topic, self.where.partition)
+            check_not_set_back(stored, self.next_offset)
             self.next_offset = stored
             self._position_known = True
         # After such a commit, or where a fetch overtook the seek, offsets below the position come again.
@@ -224,11 +210,12 @@ class Lane:
         await self.handler.prepare(self.where, messages)
         after = records[-1].offset + 1
         async with self.pool.acquire() as connection, connection.transaction():
-            held = await connection.fetchrow(_LOCK, self.where.topic, self.partition)
+            held = await connection.fetchrow(_LOCK, self.where.topic, self.where.partition)
             if held is None or held["epoch"] != self.epoch:
                 raise FencedError(f"epoch {self.epoch} is over, the position is {held}")
-            if held["next_offset"] != self.next_offset:
-                raise _MovedError
+            check_not_set_back(held["next_offset"], self.next_offset)
+            if held["next_offset"] > self.next_offset:
+                raise MovedError
             outcomes = await self.handler.fold(connection, self.where, messages)
             for message, outcome in zip(messages, outcomes, strict=True):
                 if isinstance(outcome, DeadLetter):
@@ -236,7 +223,7 @@ class Lane:
             recent = self._judge(records, dead)
             letters = [self._dead_letter(r, dead[r.offset]) for r in records if r.offset in dead]
             await outbox.append(connection, letters)
-            await connection.execute(_ADVANCE, self.where.topic, self.partition, after)
+            await connection.execute(_ADVANCE, self.where.topic, self.where.partition, after)
         self.next_offset, self._recent = after, recent
         self._count(outcomes, len(dead))
 
@@ -289,7 +276,7 @@ class Lane:
         headers = [
             *record.headers,
             ("dlq-topic", self.where.topic.encode()),
-            ("dlq-partition", b"%d" % self.partition),
+            ("dlq-partition", b"%d" % self.where.partition),
             ("dlq-offset", b"%d" % record.offset),
             ("dlq-reason", why.reason.encode()),
             ("dlq-error", why.error.encode()[:2000]),

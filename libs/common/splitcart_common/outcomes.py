@@ -38,3 +38,7 @@ class DeadLetter:
 
 
 Outcome = Ok | Skip | DeadLetter
+
+
+class SystemicError(RuntimeError):
+    """Too many dead letters: the fault is not in the messages, and draining them away would hide it."""

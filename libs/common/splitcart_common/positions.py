@@ -9,6 +9,14 @@ class PositionError(RuntimeError):
     """A stored position that the log does not hold; reading on would lose or repeat without a word."""
 
 
+class FencedError(RuntimeError):
+    """Another process has taken the partition over; this one's batch was rolled back."""
+
+
+class MovedError(Exception):
+    """A commit whose answer was lost went through only after the position was read again."""
+
+
 async def claim(pool: Pool, where: TopicPartition) -> tuple[int, int]:
     """Become the owner of a partition: the new epoch, and the offset to go on at (0 for a first reader)."""
     row = await pool.fetchrow(
@@ -31,3 +39,9 @@ def check_position(where: TopicPartition, position: int, start: int, end: int) -
         f"{start if position < start else end}. Either rebuild the schema from the log (splitcart replay), or, "
         "if what is missing is known to be lost, set the position by hand in `positions`; nothing was changed"
     )
+
+
+def check_not_set_back(stored: int, reached: int) -> None:
+    """Refuse to go on from beyond the stored position: FencedError, as what lies between would be skipped."""
+    if stored < reached:
+        raise FencedError(f"the position was set back from {reached} to {stored}: restart to go on from there")
