@@ -27,7 +27,7 @@ from splitcart_common.topics import Topic
 log = structlog.get_logger()
 
 POLL_MILLISECONDS = 100
-FULL_SECONDS = 0.005
+FULL_MILLISECONDS = 5
 """How long to wait for room where as much is held as may be."""
 
 
@@ -72,12 +72,13 @@ class ConsumerLoop:
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> None:
         room = self.limits.held - sum(lane.held for lane in self._lanes.values())
-        if room <= 0:
-            await asyncio.sleep(FULL_SECONDS)
-            return
-        wanted = min(self.limits.messages, room)
-        batches = await consumer.getmany(timeout_ms=POLL_MILLISECONDS, max_records=wanted)
-        for where, records in batches.items():
+        paused = consumer.paused()
+        for where, lane in self._lanes.items():
+            if (lane.full or room <= 0) is not (where in paused):
+                (consumer.resume if where in paused else consumer.pause)(where)
+        # Asked even where there is no room: a member that asks for nothing for minutes is put out of the group.
+        wait, most = (POLL_MILLISECONDS, min(self.limits.messages, room)) if room > 0 else (FULL_MILLISECONDS, 1)
+        for where, records in (await consumer.getmany(timeout_ms=wait, max_records=most)).items():
             lane = self._lanes.get(where)
             if lane is None:
                 continue  # taken away since: its next owner reads it again
@@ -85,8 +86,6 @@ class ConsumerLoop:
             if lane.full:
                 consumer.pause(where)
         for where, lane in self._lanes.items():
-            if not lane.full and where in consumer.paused():
-                consumer.resume(where)
             end = consumer.highwater(where)
             if end is not None:
                 LAG_MESSAGES.labels(self.service, lane.topic.name, where.partition).set(end - lane.next_offset)

@@ -9,14 +9,14 @@ from aiokafka import AIOKafkaProducer
 
 from splitcart_common.consumer import ConsumerLoop
 from splitcart_common.kafka import UNAVAILABLE as KAFKA_UNAVAILABLE
-from splitcart_common.kafka import start_producer
+from splitcart_common.kafka import ensure_topics, start_producer
 from splitcart_common.lanes import Handler, Limits
 from splitcart_common.migrations import migrate
 from splitcart_common.outbox import Relay
 from splitcart_common.postgres import UNAVAILABLE, Pool, create_pool
 from splitcart_common.retry import until_there
 from splitcart_common.telemetry import Health
-from splitcart_common.topics import PRODUCT_OBSERVED, STORES
+from splitcart_common.topics import LISTING_DESCRIBED, PRICE_CHANGED, PRODUCT_OBSERVED, STORES
 from splitcart_ingest.book import ListingBook
 from splitcart_ingest.handlers import ByTopic, ObservationHandler, StoreHandler
 from splitcart_ingest.settings import IngestSettings
@@ -25,6 +25,8 @@ from splitcart_ingest.store import set_up
 SERVICE = "ingest"
 TOPICS = (PRODUCT_OBSERVED, STORES)
 """What ingest consumes; an architecture test holds it to the topic records."""
+PUBLISHED = (PRICE_CHANGED, LISTING_DESCRIBED)
+"""What it publishes."""
 
 
 async def main(settings: IngestSettings, health: Health, stop: asyncio.Event) -> None:
@@ -34,7 +36,7 @@ async def main(settings: IngestSettings, health: Health, stop: asyncio.Event) ->
     try:
         producer = await until_there(
             "kafka",
-            lambda: start_producer(settings.kafka_bootstrap, "splitcart-ingest"),
+            lambda: _connect(settings),
             unavailable=KAFKA_UNAVAILABLE,
             health=health,
         )
@@ -93,6 +95,11 @@ async def prepare(settings: IngestSettings) -> None:
             await connection.execute(views.replace("{schema}", settings.ingest_schema))
     finally:
         await pool.close()
+
+
+async def _connect(settings: IngestSettings) -> AIOKafkaProducer:
+    await ensure_topics(settings.kafka_bootstrap, settings.topic_prefix, (*TOPICS, *PUBLISHED))
+    return await start_producer(settings.kafka_bootstrap, "splitcart-ingest")
 
 
 async def open_pool(settings: IngestSettings) -> Pool:

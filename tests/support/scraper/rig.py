@@ -88,7 +88,7 @@ class Rig:
         )
         found = []
         for row in rows:
-            headers = zip(row["header_names"], row["header_values"], strict=True)
+            headers = zip((name.decode() for name in row["header_names"]), row["header_values"], strict=True)
             value = bytes(zstd.decompress(row["value"])) if row["compressed"] else row["value"]
             found.append((row["key"].decode(), *decode(topic, headers, value)))
         return found
