@@ -79,11 +79,10 @@ class ConsumerLoop:
         # Asked even where there is no room: a member that asks for nothing for minutes is put out of the group.
         wait, most = (POLL_MILLISECONDS, min(self.limits.messages, room)) if room > 0 else (FULL_MILLISECONDS, 1)
         for where, records in (await consumer.getmany(timeout_ms=wait, max_records=most)).items():
-            lane = self._lanes.get(where)
-            if lane is None:
+            if where not in self._lanes:
                 continue  # taken away since: its next owner reads it again
-            lane.put(records)
-            if lane.full:
+            self._lanes[where].put(records)
+            if self._lanes[where].full:
                 consumer.pause(where)
         for where, lane in self._lanes.items():
             end = consumer.highwater(where)
