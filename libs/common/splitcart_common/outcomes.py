@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a message is a dead letter: the class that `splitcart dlq list` groups by."""
+    """Why a message is a dead letter: the class that dead letters are counted and grouped by."""
 
     NO_ENVELOPE = "no-envelope"
     UNKNOWN_TYPE = "unknown-type"

@@ -36,7 +36,7 @@ def check_position(where: TopicPartition, position: int, start: int, end: int) -
     what = "the log now begins" if position < start else "the log ends"
     raise PositionError(
         f"{where.topic}/{where.partition}: the stored position is {position}, but {what} at "
-        f"{start if position < start else end}. Either rebuild the schema from the log (splitcart replay), or, "
+        f"{start if position < start else end}. Either fold the log anew into a fresh schema, or, "
         "if what is missing is known to be lost, set the position by hand in `positions`; nothing was changed"
     )
 

@@ -96,7 +96,7 @@ async def test_a_position_the_log_does_not_hold_is_refused(bench: Bench, positio
         await admin.close()
     await bench.set_position(position)
     with pytest.raises(
-        PositionError, match=rf"product-observed\.v1/0: .*{said}.*splitcart replay.*nothing was changed"
+        PositionError, match=rf"product-observed\.v1/0: .*{said}.*fresh schema.*nothing was changed"
     ):
         await asyncio.wait_for(bench.loop(Recorder()).run(asyncio.Event()), 15)
     assert (await bench.position())[1] == position
