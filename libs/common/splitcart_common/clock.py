@@ -90,10 +90,6 @@ class ScaledClock:
         """
         return self.start + max(timedelta(0), wall - self.anchor) * self.speed
 
-    def wall_at(self, virtual: datetime) -> datetime:
-        """The wall clock's moment at a virtual one."""
-        return self.anchor + timedelta(seconds=(virtual - self.start).total_seconds() / self.speed)
-
     async def sleep(self, seconds: float) -> None:
         """Wait for so many virtual seconds."""
         await asyncio.sleep(max(0.0, seconds / self.speed))

@@ -29,7 +29,11 @@ BATCH_SECONDS: Final = Histogram(
 STOPPED_PARTITIONS: Final = Gauge(
     "splitcart_stopped_partitions", "Partitions stopped after too many dead letters", ["service", "topic"]
 )
-OUTBOX_ROWS: Final = Gauge("splitcart_outbox_rows", "Rows that the relay has not published yet", ["service"])
+OUTBOX_ROWS: Final = Gauge(
+    "splitcart_outbox_rows",
+    "Rows the relay found at its last look, at most 200: above that it is behind",
+    ["service"],
+)
 RELAYED: Final = Counter("splitcart_relayed_total", "Messages the relay published", ["service"])
 
 

@@ -1,6 +1,6 @@
 """Every topic as a record: this table is what creates them, what documents them, and what tests check.
 
-`docs/events.md` and `docs/asyncapi.json` are generated from it; `splitcart up` and `deploy/kafka` create from
+`docs/events.md` and `docs/asyncapi.json` are generated from it; the services and `splitcart up` create from
 it; an architecture test holds each service's subscriptions to the `consumers` named here.
 """
 

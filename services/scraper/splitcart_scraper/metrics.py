@@ -14,7 +14,7 @@ LISTINGS: Final = Counter(
 REFUSED: Final = Counter("splitcart_scraper_refused_total", "Tiles refused by reason", ["company", "reason"])
 SCRAPES: Final = Counter(
     "splitcart_scraper_scrapes_total",
-    "Scrapes by how they ended: completed, part, quarantined, lease-lost, interrupted, abandoned-<reason>",
+    "Scrapes by how they ended: completed, part, quarantined, interrupted, abandoned-<reason>",
     ["company", "ending"],
 )
 NEXT_DUE_SECONDS: Final = Gauge(
