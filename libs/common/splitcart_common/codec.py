@@ -55,7 +55,8 @@ def decode(topic: Topic, headers: Iterable[tuple[str, bytes]], value: bytes | No
         raise DecodeError(Reason.INVALID, str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(Reason.UNDECODABLE, str(error)) from None
-    if b"\\u0000" in value and _has_nul(msgspec.to_builtins(event)):
+    # The one byte first: it is rare, and looked for ten times as fast as the six.
+    if b"\\" in value and b"\\u0000" in value and _has_nul(msgspec.to_builtins(event)):
         raise DecodeError(Reason.INVALID, "a text contains U+0000, which Postgres cannot hold")
     return envelope, event
 
