@@ -159,10 +159,11 @@ async def test_the_real_server_bears_what_is_sent_to_it(url: str) -> None:
     async with httpx.AsyncClient(base_url=url) as client:
         assert (await client.get(f"/api/v1/products?q={'a' * 60_000}")).status_code == 414
         assert (await client.get("/api/v1/products?q=%ff%00")).status_code == 422
-        posted = await client.post("/api/v1/prices", content=b"x" * 1_000_000)
-        assert posted.status_code == 405
-        head = await client.head("/")
-        assert (head.status_code, head.content) == (200, b"")
+        for _ in range(20):  # a body that no route reads must not cost the client its answer, nor the next one
+            posted = await client.post("/api/v1/prices", content=b"x" * 1_000_000)
+            assert posted.status_code == 405
+            head = await client.head("/")
+            assert (head.status_code, head.content) == (200, b"")
         style = next(line for line in (await client.get("/")).text.splitlines() if "style.css" in line)
         sheet = await client.get(style.split('href="')[1].split('"')[0])
         assert sheet.headers["cache-control"] == "public, max-age=31536000, immutable"

@@ -1,5 +1,6 @@
 """Around every request: HEAD, a limit on its length, headers that keep browsers safe, and how long it took."""
 
+import asyncio
 from collections.abc import Mapping
 from time import perf_counter
 from typing import Final
@@ -22,6 +23,8 @@ REQUEST_SECONDS: Final = Histogram(
 )
 
 LONGEST_QUERY_BYTES: Final = 8192
+LONGEST_BODY_BYTES: Final = 4 << 20
+BODY_SECONDS: Final = 5.0
 
 _HEADERS: Final[Mapping[str, str]] = {
     "x-content-type-options": "nosniff",
@@ -32,6 +35,7 @@ _HEADERS: Final[Mapping[str, str]] = {
     " base-uri 'none'; frame-ancestors 'none'",
 }
 _SAFE: Final = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+_CLOSING: Final = [*_SAFE, (b"connection", b"close")]
 
 
 class Around:
@@ -46,6 +50,9 @@ class Around:
             await self._app(scope, receive, send)
             return
         began = perf_counter()
+        # No route reads a body. One that is left makes the server reset the connection, perhaps before the client
+        # has read the answer: so a body of reasonable size is read away first.
+        extra = _SAFE if await _read_away(scope, receive) else _CLOSING
         head = scope["method"] == "HEAD"
         if head:
             scope["method"] = "GET"
@@ -56,7 +63,7 @@ class Around:
             nonlocal status, started
             if message["type"] == "http.response.start":
                 status, started = message["status"], True
-                message["headers"] = [*message["headers"], *_SAFE]
+                message["headers"] = [*message["headers"], *extra]
             elif head:
                 if message.get("more_body"):
                     return
@@ -76,6 +83,23 @@ class Around:
             await _respond(Problem(problems.INTERNAL, "This is logged."), scope, receive, answer)
         route = getattr(scope.get("route"), "path", "none")
         REQUEST_SECONDS.labels(route, status).observe(perf_counter() - began)
+
+
+async def _read_away(scope: Scope, receive: Receive) -> bool:
+    """Read what body there is; False where it is longer, or comes slower, than one can wait for."""
+    if not any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]):
+        return True
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while size <= LONGEST_BODY_BYTES:
+                part = await receive()
+                size += len(part.get("body", b""))
+                if not part.get("more_body"):
+                    return True
+    except TimeoutError:
+        pass
+    return False
 
 
 def _too_long() -> Problem:
