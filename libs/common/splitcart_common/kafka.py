@@ -6,7 +6,6 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
     KafkaConnectionError,
-    KafkaError,
     KafkaTimeoutError,
     NodeNotReadyError,
     RequestTimedOutError,
@@ -113,14 +112,3 @@ async def _until_led(bootstrap: str, topics: Iterable[NewTopic]) -> None:
         await consumer.end_offsets(partitions)  # asks each leader, and again until there is one
     finally:
         await consumer.stop()
-
-
-__all__ = [
-    "FETCH_BYTES",
-    "MAX_MESSAGE_BYTES",
-    "UNAVAILABLE",
-    "KafkaError",
-    "ensure_topics",
-    "make_consumer",
-    "start_producer",
-]

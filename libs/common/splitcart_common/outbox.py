@@ -16,12 +16,12 @@ from uuid import UUID
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from cramjam import zstd
 
 from splitcart_common.codec import encode
 from splitcart_common.envelope import Envelope
 from splitcart_common.events import Event
-from splitcart_common.kafka import KafkaError
 from splitcart_common.postgres import TRANSIENT, Connection, Pool
 from splitcart_common.telemetry import OUTBOX_ROWS, RELAYED
 from splitcart_common.topics import topic_of

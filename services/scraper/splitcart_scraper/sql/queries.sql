@@ -123,9 +123,6 @@ RETURNING company
 -- name: renew_discovery
 UPDATE discoveries SET lease_until = $3 WHERE company = $1 AND lease_owner = $2 RETURNING company
 
--- name: discovery_due
-SELECT finished_at FROM discoveries WHERE company = $1
-
 -- name: end_discovery
 -- A discovery that was not complete leaves no moment: it is due again as soon as its lease is over.
 UPDATE discoveries SET finished_at = coalesce($3, finished_at), stores = $4, lease_owner = NULL, lease_until = $5

@@ -39,12 +39,6 @@ async def renew_discovery(pool: Pool, company: str, owner: str, until: datetime)
     return await pool.fetchval(Q["renew_discovery"], company, owner, until) is not None
 
 
-async def last_discovery(pool: Pool, company: str) -> datetime | None:
-    """When a complete discovery last finished (virtual); None: never."""
-    finished_at: datetime | None = await pool.fetchval(Q["discovery_due"], company)
-    return finished_at
-
-
 async def end_discovery(
     pool: Pool,
     company: str,
