@@ -26,6 +26,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "AnchorHandedOver.old": "The former anchor.",
     "AnchorHandedOver.new": "The anchor from now on.",
     "BarcodesObserved.store": "The store whose pages were read.",
+    "RescrapeNeeded.store": "The store to scrape.",
+    "RescrapeNeeded.why": "What cannot be judged without it, for people.",
     "ScrapeStarted.reason": "Why the store was visited.",
     "ScrapeAbandoned.reason": "What made the scraper give up.",
     "GroupsMerged.survivor": "The anchor of both from now on.",

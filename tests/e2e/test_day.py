@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 import httpx
 
-from splitcart_ingest.domain.served import last_turn
 from splitcart_sandbox.demo.figures import mean
 from splitcart_sandbox.demo.log import read_log
-from splitcart_sandbox.demo.run import START, TURN_WEEKDAY, Course, drained, questions
+from splitcart_sandbox.demo.run import START, Course, drained, questions
 from splitcart_sandbox.demo.truth import accuracy, fidelity
+from splitcart_sandbox.services import TURNS
 from splitcart_sandbox.up import sandbox
 
 STORES = 16
@@ -45,7 +45,7 @@ async def test_a_day_through_all_services(tmp_path_factory, monkeypatch):
             await drained(connection, ends)
             recorded = await read_log(running.addresses.bootstrap, running.addresses.topic_prefix)
             held = await fidelity(connection, recorded, truth)
-            verdict = await accuracy(connection, truth, at, last_turn(at, TURN_WEEKDAY))
+            verdict = await accuracy(connection, truth, at, TURNS)
             assert held.all > STORES * 100
             assert held.right == held.all
             assert mean(verdict.accuracy) > 0.98

@@ -6,6 +6,7 @@ from pydantic import Field, PlainSerializer, PlainValidator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from splitcart_common.clock import ScaledClock
+from splitcart_common.turns import Turns
 
 
 def _clock(value: object) -> ScaledClock:
@@ -14,6 +15,13 @@ def _clock(value: object) -> ScaledClock:
 
 # NoDecode: the text of the variable is the value, not JSON.
 ClockSetting = Annotated[ScaledClock, NoDecode, PlainValidator(_clock), PlainSerializer(str)]
+
+
+def _turns(value: object) -> Turns:
+    return value if isinstance(value, Turns) else Turns.parse(str(value))
+
+
+TurnsSetting = Annotated[Turns, NoDecode, PlainValidator(_turns), PlainSerializer(str)]
 
 
 class Settings(BaseSettings):
@@ -36,6 +44,11 @@ class Settings(BaseSettings):
     )
     clock: ClockSetting = Field(
         default_factory=ScaledClock.real, description="<virtual start>/<wall anchor>/<speed>"
+    )
+    turns: TurnsSetting = Field(
+        # Midnight in Sydney; the hour is not known (retailers.md, section 5).
+        default_factory=lambda: Turns.parse("tue 14:00"),
+        description="when prices turn, UTC: [<company>=]<day> <hour>:<minute>, comma separated",
     )
     log_format: str = Field(default="json", pattern="^(json|console)$", description="json for machines, console")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")

@@ -125,6 +125,7 @@ STORE_GROUPS: Final = Topic(
         e.GroupsMerged,
         e.AnchorWentStale,
         e.AnchorHandedOver,
+        e.RescrapeNeeded,
     ),
     producers=("grouping",),
     consumers=("grouping", "ingest", "scraper", "gateway"),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
+from splitcart_common.turns import Turns
 from splitcart_sandbox.database import service_dsn
 from splitcart_sandbox.errors import SandboxError
 from splitcart_sandbox.folder import Folder
@@ -22,11 +23,15 @@ from splitcart_sandbox.supervisor import Probe
 COMPANIES: Final = ("aldi",)
 """The retailers that are simulated and scraped in the sandbox; others join with their module."""
 
+TURNS: Final = Turns.parse("wed 00:00")
+"""When prices turn in the simulated country."""
+
 COMMON: Final = (
     "SPLITCART_KAFKA_BOOTSTRAP",
     "SPLITCART_POSTGRES_DSN",
     "SPLITCART_TOPIC_PREFIX",
     "SPLITCART_CLOCK",
+    "SPLITCART_TURNS",
     "SPLITCART_LOG_FORMAT",
 )
 """What every service is told (splitcart_common.settings)."""
@@ -118,6 +123,7 @@ def environment(service: Service, addresses: Addresses) -> dict[str, str]:
         "SPLITCART_POSTGRES_DSN": service_dsn(addresses.dsn, service.name),
         "SPLITCART_TOPIC_PREFIX": addresses.topic_prefix,
         "SPLITCART_CLOCK": addresses.clock,
+        "SPLITCART_TURNS": str(TURNS),
         "SPLITCART_LOG_FORMAT": addresses.log_format,
         "SPLITCART_SCRAPER_COMPANIES": ",".join(COMPANIES),
     }

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from splitcart_ingest.domain.membership import Confirmed, Ejected, GroupException
-from splitcart_ingest.domain.served import HistoryRow, ScrapeRow, StoreRecord, last_turn, served
+from splitcart_ingest.domain.served import HistoryRow, ScrapeRow, StoreRecord, served
 
 T0 = datetime(2026, 9, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -98,10 +98,3 @@ def test_one_hop_never_a_chain():
     anchor = StoreRecord(ANCHOR.history, ANCHOR.scrapes, [marker])
     mine = record(M, (1, 0, 499, "full", None), markers=[confirmed(1, 1, 1)])
     assert ask(mine, anchor, 5) is None
-
-
-def test_the_turn_is_the_latest_midnight_of_its_day():
-    wednesday = datetime(2026, 9, 2, tzinfo=UTC)
-    assert last_turn(wednesday, 2) == wednesday
-    assert last_turn(wednesday - timedelta(seconds=1), 2) == wednesday - 7 * DAY
-    assert last_turn(wednesday + 6 * DAY, 2) == wednesday

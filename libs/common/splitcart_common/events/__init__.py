@@ -22,6 +22,7 @@ from splitcart_common.events.groups import (
     GroupsMerged,
     MemberConfirmed,
     MemberEjected,
+    RescrapeNeeded,
 )
 from splitcart_common.events.observations import (
     BarcodeReading,
@@ -70,6 +71,7 @@ __all__ = [
     "ProductRegistered",
     "ProductsMerged",
     "ProductsObserved",
+    "RescrapeNeeded",
     "RescrapeRequested",
     "ScrapeAbandoned",
     "ScrapeCompleted",

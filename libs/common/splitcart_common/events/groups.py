@@ -91,3 +91,18 @@ class AnchorHandedOver(Event, frozen=True):
     new: StoreKey
     reason: ShortText
     at: Moment
+
+
+class RescrapeNeeded(Event, frozen=True):
+    """A store must be scraped in full before it can be judged: a cue for the scraper, like AnchorWentStale.
+
+    A member that differs by what is not a full scrape, one that a fresh anchor contradicts, or the heir of an
+    anchor that is gone. It changes no group.
+    """
+
+    TYPE: ClassVar[str] = "rescrape-needed"
+
+    version: Version
+    store: StoreKey
+    why: ShortText
+    at: Moment

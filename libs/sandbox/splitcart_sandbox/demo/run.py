@@ -12,7 +12,6 @@ from typing import Final
 import asyncpg
 
 from splitcart_common.clock import ScaledClock
-from splitcart_ingest.domain.served import last_turn
 from splitcart_sandbox.demo.figures import Snapshot, Summary, Verdict, mean
 from splitcart_sandbox.demo.log import Ends, read_log
 from splitcart_sandbox.demo.progress import lag, snapshot
@@ -20,11 +19,11 @@ from splitcart_sandbox.demo.screen import Screen
 from splitcart_sandbox.demo.truth import Truth, accuracy, fidelity
 from splitcart_sandbox.errors import SandboxError
 from splitcart_sandbox.folder import Folder
+from splitcart_sandbox.services import TURNS
 from splitcart_sandbox.up import Sandbox, sandbox
 
 START: Final = datetime(2026, 8, 31, tzinfo=UTC)
 """A Monday: prices turn two days in, and then every seventh."""
-TURN_WEEKDAY: Final = 2
 WATCH_SECONDS: Final = 1.0
 JUDGE_SECONDS: Final = 10.0
 DRAIN_SECONDS: Final = 60.0
@@ -116,7 +115,7 @@ async def _watch_and_judge(
     at = clock.now()
     await drained(connection, ends)
     screen.say("holding every price to the truth")
-    verdict = await accuracy(connection, truth, at, last_turn(at, TURN_WEEKDAY))
+    verdict = await accuracy(connection, truth, at, TURNS)
     recorded = await read_log(running.addresses.bootstrap, running.addresses.topic_prefix)
     held = await fidelity(connection, recorded, truth)
     end = await snapshot(connection, clock, ends, truth)
@@ -160,7 +159,7 @@ async def _watch(
                 await stop.wait()
         now = await snapshot(connection, clock, ends, truth)
         if time.monotonic() - judged >= JUDGE_SECONDS:
-            verdict = await accuracy(connection, truth, now.at, last_turn(now.at, TURN_WEEKDAY))
+            verdict = await accuracy(connection, truth, now.at, TURNS)
             judged = time.monotonic()
         screen.show(now, before, time.monotonic() - looked, verdict)
         before, looked = now, time.monotonic()

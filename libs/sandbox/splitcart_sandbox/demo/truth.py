@@ -9,6 +9,7 @@ import asyncpg
 import httpx
 
 from splitcart_common.ids import company_of
+from splitcart_common.turns import Turns
 from splitcart_sandbox.demo.figures import Tally, Verdict
 from splitcart_sandbox.demo.log import Read, Recorded
 
@@ -87,14 +88,18 @@ async def fidelity(connection: asyncpg.Connection, recorded: Recorded, truth: Tr
     return tally
 
 
-async def accuracy(connection: asyncpg.Connection, truth: Truth, at: datetime, turn: datetime) -> Verdict:
+async def accuracy(connection: asyncpg.Connection, truth: Truth, at: datetime, turns: Turns) -> Verdict:
     """All served prices at a moment against the truth; a listing served but not sold, or the reverse, is wrong.
 
-    `turn` is when prices last turned: stores scraped since then count as settled.
+    Stores scraped since prices last turned count as settled.
     """
     served = await _served(connection)
-    since = "SELECT DISTINCT store FROM read.scrapes WHERE outcome = 'full' AND started_at >= $1"
-    fresh = {row["store"] for row in await connection.fetch(since, turn)}
+    last_full = "SELECT store, max(started_at) AS at FROM read.scrapes WHERE outcome = 'full' GROUP BY store"
+    fresh = {
+        row["store"]
+        for row in await connection.fetch(last_full)
+        if row["at"] >= turns.last(company_of(row["store"]), at)
+    }
     verdict = Verdict(at)
     stores = await truth.open_stores(at)
     for store, true in zip(stores, await _each(truth, stores, at), strict=True):

@@ -126,9 +126,3 @@ def served(
             return Served(exception.price, store, exception.seen_at)
     evidence = anchor.evidence(listing)
     return anchor.own(listing, marker.anchor, evidence) if evidence > anchor.floor else None
-
-
-def last_turn(at: datetime, weekday: int) -> datetime:
-    """The latest midnight UTC at or before `at` that begins the turn day; Monday is 0."""
-    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight - timedelta(days=(midnight.weekday() - weekday) % 7)
