@@ -15,19 +15,23 @@ import orjson
 import pytest
 
 from splitcart_common.clock import ScaledClock
+from splitcart_sandbox.retailers.iga import IgaFace
 from splitcart_sandbox.retailers.settings import SimulatorSettings
-from splitcart_sandbox.retailers.world import World
+from splitcart_sandbox.retailers.world import World, second
 
 CLOCK = ScaledClock(datetime(2026, 9, 1, tzinfo=UTC), datetime.now(UTC), 14_400.0)
 ENVIRONMENT = {
     "SPLITCART_CLOCK": str(CLOCK),
     "SPLITCART_SIMULATOR_PORT": "0",
+    "SPLITCART_SIMULATOR_COMPANIES": "aldi,iga",
     "SPLITCART_SIMULATOR_STORES": "20",
     "SPLITCART_SIMULATOR_LISTINGS": "450",
     "SPLITCART_SIMULATOR_SLOW_SECONDS": "30",
     "SPLITCART_SIMULATOR_LATENCY_SECONDS": "0.02",
 }
 COMMAND = [sys.executable, "-m", "splitcart_sandbox.retailers"]
+COUNTRY = World(SimulatorSettings(companies=("aldi", "iga"), stores=20, listings=450, clock=CLOCK).world())
+"""The country of that process, computed in this one."""
 
 
 @pytest.fixture(scope="module")
@@ -69,22 +73,60 @@ def walk(client: httpx.Client, point: str) -> tuple[dict[str, int], list[list[st
     return prices, reads
 
 
+def walk_iga(client: httpx.Client, ref: str) -> tuple[dict[str, int], list[list[str]]]:
+    """The same of a store of IGA, every leaf to its end: a 404, an empty page, or the last one again."""
+    prices: dict[str, int] = {}
+    reads: list[list[str]] = []
+    base = f"/iga/api/storefront/stores/{ref}"
+    nodes = [client.get(f"{base}/categoryHierarchy").json()]
+    while nodes:
+        node = nodes.pop()
+        nodes += node["children"]
+        before: set[str] = set()
+        for skip in range(0, 1_000, 36) if not node["children"] else ():
+            query = {"take": 36, "skip": skip, "sessionId": "6f1c7b1e-5a53-4b9e-9a53-0e4f7c3a9d11"}
+            since = CLOCK.now().isoformat()
+            answer = client.get(f"{base}/categories/{node['identifier']}/search", params=query)
+            items = answer.json()["items"] if answer.status_code == 200 else []
+            skus = {item["sku"] for item in items}
+            if skus in (set(), before):
+                break
+            before = skus
+            for item in items:
+                prices[item["sku"]] = round(item["priceNumeric"] * 100)
+                reads.append([item["sku"], since, CLOCK.now().isoformat(), prices[item["sku"]]])
+    return prices, reads
+
+
 def test_every_price_read_was_true_when_it_was_read(client: httpx.Client):
     here = {"latitude": -33.87, "longitude": 151.2, "includeNearbyServicePoints": "true"}
     point = client.get("/aldi/v2/service-points", params=here).json()["data"][0]["id"]
     prices, reads = walk(client, point)
     assert 400 < len(prices) < 500
-    body = {"store": f"aldi:{point}", "reads": [read[:3] for read in reads]}
+    were_true(client, f"aldi:{point}", reads)
+
+
+def test_every_price_read_of_two_kinds_of_igas_stores_was_true(client: httpx.Client):
+    face = IgaFace(COUNTRY)
+    stores = [store for store in COUNTRY.companies["iga"].stores.values() if store.life.open(second(CLOCK.now()))]
+    for repeats in (True, False):
+        store = next(store for store in stores if face.repeats(store) is repeats)
+        prices, reads = walk_iga(client, store.outlet.retailer_ref)
+        assert 350 < len(prices) < 550
+        were_true(client, store.key, reads)
+
+
+def were_true(client: httpx.Client, store: str, reads: list[list[str]]) -> None:
+    body = {"store": store, "reads": [read[:3] for read in reads]}
     truth = client.post("/truth/reads", json=body).json()["prices"]
     assert all(price in held for (*_, price), held in zip(reads, truth, strict=True))
 
 
 def test_another_process_computes_the_same_country(client: httpx.Client):
-    world = World(SimulatorSettings(stores=20, listings=450, clock=CLOCK).world())
     at = datetime(2026, 9, 16, tzinfo=UTC)
-    for store in world.stores()[:5]:
+    for store in COUNTRY.stores()[::5]:
         there = client.get("/truth/prices", params={"store": store.key, "at": at.isoformat()}).json()["prices"]
-        assert there == world.price_list(store.key, at)
+        assert there == COUNTRY.price_list(store.key, at)
 
 
 def test_one_clock(client: httpx.Client):
@@ -92,12 +134,17 @@ def test_one_clock(client: httpx.Client):
     assert before <= datetime.fromisoformat(now) <= after
 
 
-def test_faults_as_a_client_meets_them(client: httpx.Client):
-    path = "/aldi/v3/product-search?categoryKey=1588161425841179"
+@pytest.mark.parametrize("company", ["aldi", "iga"])
+def test_faults_as_a_client_meets_them(client: httpx.Client, company: str):
+    store = next(iter(COUNTRY.companies["iga"].stores.values()))
+    path = {
+        "aldi": "/aldi/v3/product-search?categoryKey=1588161425841179",
+        "iga": f"/iga/api/storefront/stores/{store.outlet.retailer_ref}/categories/Pantry/search?take=36",
+    }[company]
     assert client.get(path).status_code == 200
     kinds = ("throttled", "error", "unavailable", "bot-wall", "empty", "truncated", "drop")
     for kind in kinds:
-        client.post("/faults", json={"company": "aldi", "kind": kind, "count": 1})
+        client.post("/faults", json={"company": company, "kind": kind, "count": 1})
     throttled, error, unavailable, wall, empty, truncated = (client.get(path) for _ in kinds[:-1])
     assert (throttled.status_code, throttled.headers["retry-after"]) == (429, "2")
     assert (error.status_code, unavailable.status_code, wall.status_code) == (500, 503, 403)
@@ -117,8 +164,8 @@ def test_a_client_that_gives_up_is_no_longer_in_flight(client: httpx.Client):
         client.get("/aldi/v2/product-category-tree", timeout=0.3)
     time.sleep(0.1)
     counts = client.get("/truth/requests").json()
-    assert counts["in_flight"] == {"aldi": 0}
-    assert counts["max_in_flight"] == {"aldi": 1}
+    assert counts["in_flight"]["aldi"] == 0
+    assert counts["max_in_flight"]["aldi"] == 1
 
 
 def test_it_stops_at_once_though_an_answer_is_being_held_back():

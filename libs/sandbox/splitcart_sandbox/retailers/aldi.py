@@ -12,6 +12,7 @@ import orjson
 
 from splitcart_sandbox.retailers.aldi_catalogue import AldiCatalogue
 from splitcart_sandbox.retailers.aldi_shapes import MISSING, Tile, service_point, tree
+from splitcart_sandbox.retailers.catalogue import on_shelf
 from splitcart_sandbox.retailers.noise import I64
 from splitcart_sandbox.retailers.shelves import NOT_SOLD, Shelf, Store
 from splitcart_sandbox.retailers.web import Answer, Call, Hides, Request, decimal, json_answer, number
@@ -106,10 +107,7 @@ class AldiFace:
         found = self._found(query, shelf)
         if isinstance(found, Answer):
             return found
-        found = found[shelf.prices[found] != NOT_SOLD]
-        shown: list[int] = found.tolist()
-        if hides is not None:
-            shown = [n for n in shown if not hides(self._world.products[n].sku)]
+        shown = on_shelf(found, shelf, self._world.products, hides)
         if offset and offset >= len(shown):
             return _error(400, "The requested offset is out of range")
         sort = query.get("sort", SORTS[0])

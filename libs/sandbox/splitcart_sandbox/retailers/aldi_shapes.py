@@ -1,15 +1,13 @@
 """The JSON of Aldi's answers, field by field."""
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Any, Final
-from uuid import UUID
 
 import orjson
 
+from splitcart_sandbox.retailers.rendering import dollars, slug_of, uuid_of
 from splitcart_sandbox.retailers.source import Category, Outlet, Product
 
 REGIONS: Final = {
@@ -87,7 +85,7 @@ class Tile:
             "discontinued": False,
             "onSaleDateDisplay": None,
             "categories": [{"id": node.key, "name": node.name, "urlSlugText": node.slug} for node in path],
-            "assets": [{"url": f"{_ASSETS}/{_image(product.sku)}/{slug}", "maxWidth": 1500, "assetType": "FR01"}],
+            "assets": [{"url": f"{_ASSETS}/{uuid_of(product.sku)}/{slug}", "maxWidth": 1500, "assetType": "FR01"}],
         }
         self.priced = lru_cache(maxsize=_KEPT)(self._priced)
 
@@ -142,17 +140,3 @@ class Tile:
 def coordinate(degrees: float) -> str:
     """Degrees with the 14 decimals Aldi writes, of which the source knows 6."""
     return f"{degrees:.6f}{'0' * 8}"
-
-
-def dollars(cents: int) -> str:
-    """469 as ``$4.69``."""
-    return f"${cents // 100}.{cents % 100:02}"
-
-
-def slug_of(text: str) -> str:
-    """Lower case, words joined by hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", text.casefold()).strip("-")
-
-
-def _image(sku: str) -> UUID:
-    return UUID(bytes=blake2b(sku.encode(), digest_size=16).digest(), version=4)

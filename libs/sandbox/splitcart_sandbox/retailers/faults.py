@@ -63,7 +63,7 @@ HIDDEN_SHARE: Final = 0.4
 class Script:
     """A fault on order: for the next `count` matching calls, or `until` a second (virtual), whichever is given.
 
-    `call` and `store` narrow it to a kind of call and a store as the company names it. A short category is counted
+    `call` and `store` narrow it to a kind of call and a store's id as its key has it. A short category is counted
     in categories, not calls: each stays short until the script is cleared.
     """
 

@@ -6,7 +6,7 @@ from math import sqrt
 from typing import Final
 
 from splitcart_sandbox.retailers.processes import DAY
-from splitcart_sandbox.retailers.zones import MakeZoning, Zone, by_geography
+from splitcart_sandbox.retailers.zones import MakeZoning, Zone, by_geography, by_owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,8 @@ class CompanyProfile:
     same for two zones (1: zones range alike); `turn_share` is the share of prices that change at the weekly turn,
     `drift_per_day` the share that changes at any hour otherwise, `churn_per_week` the share of a store's range
     that comes or goes: half of it everywhere (new and delisted), half at that store. `special_depths` are
-    percentages off, drawn evenly: repeat one to make it likelier. Clearances are local to a store.
+    percentages off, drawn evenly: repeat one to make it likelier. Clearances are local to a store. With
+    `web_shop_only` an outlet without a web shop is no store of the country: there is nothing to be read of it.
     """
 
     company: str
@@ -33,6 +34,7 @@ class CompanyProfile:
     clearance_days: tuple[int, int] = (3, 14)
     moves_per_month: float = 0.01
     closures_per_month: float = 0.002
+    web_shop_only: bool = False
 
     @property
     def special_share(self) -> float:
@@ -65,6 +67,19 @@ PROFILES: Final[Mapping[str, CompanyProfile]] = {
         turn_share=0.03,
         drift_per_day=0.0005,
         special_depths=(10, 15, 20, 25, 30),
+    ),
+    "iga": CompanyProfile(
+        company="iga",
+        listings=2_200,
+        # Two owners have 35 % of their prices in common: what neither has made its own, and steps that meet.
+        zoning=by_owner(largest=80, single_share=0.6, apart=0.415),
+        range_overlap=0.90,
+        # Two stores of different owners share 56 % of a range: this of what their owners take, and 90 % of that.
+        zone_overlap=0.56 / 0.90,
+        turn_share=0.20,
+        drift_per_day=0.005,
+        special_depths=(10, 15, 20, 20, 25, 30, 35, 40, 50),
+        web_shop_only=True,
     ),
 }
 """Every company the simulator can play, by its key."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from math import ceil
 from typing import Final
 
+from splitcart_sandbox.retailers import source
 from splitcart_sandbox.retailers.noise import salt
 from splitcart_sandbox.retailers.profiles import CompanyProfile
 from splitcart_sandbox.retailers.ranges import range_share
@@ -13,6 +14,12 @@ from splitcart_sandbox.retailers.source import Outlet, Product
 WELL_FILLED: Final = range(25, 61)
 """A small pool is made of categories of so many products: filled, so that a scrape of it needs few requests, and
 none of them most of the pool. Larger ones come next, smaller ones last."""
+
+
+def outlets_of(profile: CompanyProfile) -> list[Outlet]:
+    """The outlets that can be stores of a country, by store id."""
+    every = (outlet for outlet in source.outlets() if outlet.company == profile.company)
+    return [outlet for outlet in every if outlet.retailer_ref or not profile.web_shop_only]
 
 
 def choose_outlets(outlets: Sequence[Outlet], count: int, seed: int) -> tuple[Outlet, ...]:

@@ -16,6 +16,7 @@ from granian.server.embed import Server
 from splitcart_common.clock import Clock
 from splitcart_sandbox.retailers.aldi import AldiFace
 from splitcart_sandbox.retailers.faults import PROFILES, Fault, Faults, answer_of, script_of
+from splitcart_sandbox.retailers.iga import IgaFace
 from splitcart_sandbox.retailers.ledger import Ledger
 from splitcart_sandbox.retailers.settings import SimulatorSettings
 from splitcart_sandbox.retailers.truth import Truth
@@ -26,7 +27,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-FACES: Final[Mapping[str, Callable[[World], Face]]] = {"aldi": AldiFace}
+FACES: Final[Mapping[str, Callable[[World], Face]]] = {"aldi": AldiFace, "iga": IgaFace}
 """How each company shows itself."""
 
 

@@ -23,7 +23,9 @@ class SimulatorSettings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8090, ge=0, le=65535, description="0: any free port, printed at start")
     seed: int = Field(default=7, description="the country is a function of it")
-    companies: Annotated[tuple[str, ...], NoDecode] = Field(default=tuple(PROFILES), description="comma separated")
+    companies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("aldi",), description=f"comma separated, of {', '.join(PROFILES)}"
+    )
     stores: int = Field(default=0, ge=0, description="stores a company; 0: all there are")
     listings: int = Field(default=0, ge=0, description="listings a store, about; 0: as many as a real one")
     zones: int | None = Field(default=None, ge=1, description="price zones a company, at most its own number")

@@ -31,7 +31,10 @@ class Outlet:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One real product row; prices in cents; `unit` is what `unit_price` is for, for example ``1kg``."""
+    """One real product row; prices in cents; `unit` is what `unit_price` is for, for example ``1kg``.
+
+    `barcode` is None where the source has none; Aldi shows none at all.
+    """
 
     sku: str
     name: str
@@ -41,11 +44,12 @@ class Product:
     price: int
     unit_price: int | None
     unit: str | None
+    barcode: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """A node of a company's category tree, as the company gave it."""
+    """A node of a company's category tree, as the company gave it; the slug is empty where it gives none."""
 
     key: str
     order: int | None
@@ -66,7 +70,7 @@ def products(company: str) -> tuple[Product, ...]:
     """A company's product rows by sku. FileNotFoundError for a company that has no data yet."""
     rows = (orjson.loads(line) for line in _read(f"products_{company}.jsonl.gz").splitlines())
     return tuple(
-        Product(sku, name, brand, size, tuple(path), *costs) for sku, name, brand, size, path, *costs in rows
+        Product(sku, name, brand, size, tuple(path), *rest) for sku, name, brand, size, path, *rest in rows
     )
 
 

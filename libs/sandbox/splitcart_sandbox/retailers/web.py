@@ -51,8 +51,9 @@ Hides = Callable[[str], bool] | None
 class Call:
     """What a request asks a company for, before it is answered: the faults and the ledger go by it.
 
-    `kind` is ``stores``, ``categories``, ``listing``, ``product`` or ``other``; store and category are as the
-    request names them, empty where it names none. `answer` takes the second it is priced at, and what to hide.
+    `kind` is ``stores``, ``categories``, ``listing``, ``product`` or ``other``. `store` is the store's id as its
+    key has it, or what the request calls a store that is unknown; `category` is as the request names it. Both are
+    empty where it names none. `answer` takes the second it is priced at, and what to hide.
     """
 
     kind: str

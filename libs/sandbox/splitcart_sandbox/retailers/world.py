@@ -20,7 +20,7 @@ from splitcart_sandbox.retailers.prices import Prices
 from splitcart_sandbox.retailers.processes import DAY
 from splitcart_sandbox.retailers.profiles import PROFILES, CompanyProfile
 from splitcart_sandbox.retailers.ranges import Ranges
-from splitcart_sandbox.retailers.selection import choose_outlets, choose_products
+from splitcart_sandbox.retailers.selection import choose_outlets, choose_products, outlets_of
 from splitcart_sandbox.retailers.shelves import NOT_SOLD, Shelf, Shelves, Store
 from splitcart_sandbox.retailers.source import Product
 from splitcart_sandbox.retailers.zones import Life, Zoning, life, merged
@@ -75,9 +75,9 @@ class CompanyWorld:
     def __init__(self, settings: WorldSettings, company: str) -> None:
         self.profile = settings.profiles[company]
         self._settings, seed = settings, settings.seed
-        every = [outlet for outlet in source.outlets() if outlet.company == company]
+        every = outlets_of(self.profile)
         outlets = choose_outlets(every, settings.stores, seed)
-        self.zoning: Zoning = merged(self.profile.zoning(outlets, seed), settings.zones)
+        self.zoning: Zoning = merged(self.profile.zoning(every, outlets, seed), settings.zones)
         wanted = settings.listings or self.profile.listings
         self.products: tuple[Product, ...] = choose_products(source.products(company), self.profile, wanted, seed)
         self.number = {product.sku: number for number, product in enumerate(self.products)}

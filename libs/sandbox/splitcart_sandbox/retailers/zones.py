@@ -1,7 +1,8 @@
 """Hidden price zones: which stores charge the same, and where each store starts and moves to."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 from math import asin, cos, log, radians, sin, sqrt
 from typing import Final
 
@@ -22,7 +23,7 @@ MONTH: Final = 365 * DAY // 12
 class Zoning:
     """A company's zones by number: name, share of prices that is the zone's own, and each outlet's home zone.
 
-    Two zones' prices differ in about the sum of their `apart`.
+    Two zones differ in about the sum of their `apart`, in less where that is large: prices both changed can meet.
     """
 
     names: tuple[str, ...]
@@ -30,8 +31,11 @@ class Zoning:
     home: tuple[int, ...]
 
 
-MakeZoning = Callable[[Sequence[Outlet], int], Zoning]
-"""Outlets and a seed to their zones: a table of states for the chains, owners for the independents."""
+MakeZoning = Callable[[Sequence[Outlet], Sequence[Outlet], int], Zoning]
+"""A company's outlets, those of them that are in the country, and a seed, to the zones of the latter.
+
+A table of states for the chains, owners for the independents.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +56,54 @@ def by_geography(*zones: Zone) -> MakeZoning:
         taking = (n for n, zone in enumerate(zones) if outlet.state in zone.states and far in zone.remoteness)
         return next(taking, len(zones) - 1)
 
-    def make(outlets: Sequence[Outlet], _seed: int) -> Zoning:
+    def make(_every: Sequence[Outlet], chosen: Sequence[Outlet], _seed: int) -> Zoning:
         names, apart = tuple(zone.name for zone in zones), tuple(zone.apart for zone in zones)
-        return Zoning(names, apart, tuple(map(number, outlets)))
+        return Zoning(names, apart, tuple(map(number, chosen)))
 
     return make
 
 
-def merged(zoning: Zoning, count: int | None) -> Zoning:
+def by_owner(*, largest: int, single_share: float, apart: float) -> MakeZoning:
+    """Each owner is a zone: that share of all outlets has an owner of its own, the rest is dealt out to chains.
+
+    Who owns what is drawn over all of a company's outlets, so a smaller country keeps the owners and has fewer
+    outlets of each; owners of none of the chosen are left out.
+    """
+
+    def make(every: Sequence[Outlet], chosen: Sequence[Outlet], seed: int) -> Zoning:
+        deck = sorted(every, key=lambda outlet: salt(seed, "owner", outlet.key))
+        singles = round(single_share * len(deck))
+        owner = {outlet.key: f"single-{outlet.store_id}" for outlet in deck[:singles]}
+        dealt = iter(deck[singles:])
+        for number, size in enumerate(chain_sizes(len(deck) - singles, largest), 1):
+            owner |= {outlet.key: f"chain-{number:02}" for outlet in islice(dealt, size)}
+        names = tuple(sorted({owner[outlet.key] for outlet in chosen}))
+        home = tuple(names.index(owner[outlet.key]) for outlet in chosen)
+        return Zoning(names, (apart,) * len(names), home)
+
+    return make
+
+
+def chain_sizes(outlets: int, largest: int) -> Iterator[int]:
+    """Sizes of the chains that own so many outlets: the n-th has an n-th of the largest one's, and at least 2.
+
+    What is left for the last chain may be a single outlet.
+    """
+    for number in count(1):
+        if outlets <= 0:
+            return
+        size = min(max(2, round(largest / number)), outlets)
+        yield size
+        outlets -= size
+
+
+def merged(zoning: Zoning, wanted: int | None) -> Zoning:
     """The same with only so many zones, None for all. ValueError if it has fewer than asked for."""
-    if count is None:
+    if wanted is None:
         return zoning
-    if not 1 <= count <= len(zoning.names):
-        raise ValueError(f"a company of {len(zoning.names)} zones cannot be played with {count}")
-    return Zoning(zoning.names[:count], zoning.apart[:count], tuple(zone % count for zone in zoning.home))
+    if not 1 <= wanted <= len(zoning.names):
+        raise ValueError(f"a company of {len(zoning.names)} zones cannot be played with {wanted}")
+    return Zoning(zoning.names[:wanted], zoning.apart[:wanted], tuple(zone % wanted for zone in zoning.home))
 
 
 def remoteness(outlet: Outlet) -> str:

@@ -32,6 +32,28 @@ async def test_the_world_says_what_it_is(client: httpx.AsyncClient):
     assert world["companies"]["aldi"]["stores"] == 8
 
 
+async def test_the_zones_of_independents_are_the_owners_that_occur():
+    simulator = Simulator(
+        SimulatorSettings(companies=("aldi", "iga"), stores=80, listings=100, latency_seconds=0), FrozenClock(NOW)
+    )
+    transport = httpx.ASGITransport(simulator)
+    async with httpx.AsyncClient(transport=transport, base_url="http://simulator") as client:
+        companies = (await client.get("/truth/world", params={"at": "2026-07-01T00:00:00Z"})).json()["companies"]
+        stores = (await client.get("/truth/stores", params={"at": "2026-07-01T00:00:00Z"})).json()["stores"]
+        assert (await client.get("/iga/")).status_code == 200
+        ref = next(store.outlet.retailer_ref for store in simulator.world.stores() if store.outlet.retailer_ref)
+        await client.get(f"/iga/api/storefront/stores/{ref}/categoryHierarchy")
+        counts = (await client.get("/truth/requests")).json()
+    owners = [store["zone"] for store in stores if store["company"] == "iga"]
+    assert companies["aldi"]["zones"] == ["east", "south", "north-west"]
+    assert len(owners) == companies["iga"]["stores"] == 80
+    assert sorted(set(owners)) == companies["iga"]["zones"]
+    assert 50 < len(set(owners)) < 75
+    # By the key of the store, not by the id of its web shop.
+    assert counts["stores"].keys() <= {store["store"] for store in stores}
+    assert counts["kinds"] == {"iga": {"other": 1, "categories": 1}}
+
+
 async def test_stores_with_zone_and_closure(simulator: Simulator, client: httpx.AsyncClient):
     stores = (await client.get("/truth/stores")).json()["stores"]
     assert [store["store"] for store in stores] == [store.key for store in simulator.world.stores()]

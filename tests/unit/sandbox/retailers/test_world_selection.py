@@ -53,7 +53,9 @@ def test_what_the_country_does_not_have_is_said():
         world.store("coles:0584")
     with pytest.raises(UnknownListingError):
         world.price_at(world.stores()[0].key, "1", WorldSettings().origin)
-    with pytest.raises(ValueError, match="no such company: bigmart"):
+    iga = World(WorldSettings(companies=("iga",), listings=60))
+    assert len(iga.stores()) == 928
+    with pytest.raises(ValueError, match="no such company: bigmart; there are aldi, iga"):
         WorldSettings(companies=("bigmart",))
     with pytest.raises(ValueError, match="3 zones"):
         World(WorldSettings(zones=9))
