@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
-PACKAGES := libs/common services/scraper services/ingest services/gateway libs/cli libs/sandbox
-SERVICES := scraper ingest gateway
+PACKAGES := libs/common services/scraper services/ingest services/grouping services/gateway libs/cli libs/sandbox
+SERVICES := scraper ingest grouping gateway
 ARGS   ?=
 NAME   ?= all
 
@@ -57,6 +57,7 @@ lock: $(UV) ## pin every dependency again: hashed requirements, one file a servi
 	done
 	$(UV) export --quiet --no-emit-workspace --no-header --no-default-groups --output-file requirements/stack.txt >/dev/null
 	$(UV) export --quiet --no-emit-workspace --no-header --all-groups --output-file requirements/dev.txt >/dev/null
+	echo 'uv_build>=0.9,<1' | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate - >deploy/build.txt
 
 clean: ## remove the environment and the caches, not the data folder
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -4,6 +4,8 @@ import asyncio
 import gc
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
 
 import structlog
 
@@ -11,6 +13,9 @@ from splitcart_common.settings import Settings
 from splitcart_common.telemetry import Health, configure_logging, serve_health
 
 log = structlog.get_logger()
+
+LONGEST_STOP_SECONDS: Final = 5.0
+"""How long a service may take to end by itself once it is asked to; a batch in work takes far less."""
 
 Main = Callable[[Health, asyncio.Event], Awaitable[None]]
 
@@ -51,4 +56,18 @@ async def _until_stopped(main: Main, health: Health) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
-    await main(health, stop)
+    working = asyncio.ensure_future(main(health, stop))
+    asked = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
+        # Whoever waits for a broker or a server that is away does not look at `stop`, and has nothing in work.
+        _, late = await asyncio.wait({working}, timeout=LONGEST_STOP_SECONDS)
+        if late:
+            log.warning("ending what does not end by itself", after_seconds=LONGEST_STOP_SECONDS)
+            working.cancel()
+            with suppress(asyncio.CancelledError):
+                await working
+        else:
+            await working
+    finally:
+        asked.cancel()
