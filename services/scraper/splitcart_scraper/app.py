@@ -112,30 +112,8 @@ def company_of(
     settings, clock = made.settings, made.clock
     retailer = retailer_of(name)
     lease = timedelta(seconds=settings.scraper_lease_seconds)
-    base_url = settings.base_url_of(name)
-    pace = Pace(
-        httpx.URL(base_url).netloc.decode() + httpx.URL(base_url).path.rstrip("/"),
-        made.owner,
-        PostgresTokens(made.pool),
-        clock,
-        gap_seconds=settings.scraper_gap_seconds,
-        lease_seconds=settings.scraper_lease_seconds,
-        share_seconds=settings.scraper_share_seconds,
-    )
-    fetcher = Fetcher(
-        name,
-        base_url,
-        made.client,
-        pace,
-        clock,
-        Patience(
-            attempts=settings.scraper_attempts,
-            backoff_seconds=settings.scraper_backoff_seconds,
-            longest_wait_seconds=settings.scraper_longest_wait_seconds,
-            timeout_seconds=settings.scraper_timeout_seconds,
-            max_bytes=settings.scraper_max_bytes,
-        ),
-    )
+    base_url, finder_url = settings.base_url_of(name), settings.finder_url_of(name)
+    fetcher = _fetcher(made, name, base_url)
     scraper = Scraper(
         walker=Walker(retailer, fetcher, clock, budget or Budget()),
         pool=made.pool,
@@ -148,7 +126,7 @@ def company_of(
     )
     discovery = Discovery(
         retailer=retailer,
-        fetcher=fetcher,
+        fetcher=fetcher if finder_url == base_url else _fetcher(made, name, finder_url),
         pool=made.pool,
         clock=clock,
         prefix=settings.topic_prefix,
@@ -164,7 +142,7 @@ def company_of(
         wall=clock.wall(),
         lease=lease,
         parser_version=retailer.parser_version,
-        rest=timedelta(hours=settings.scraper_rest_hours),
+        rests=settings.rests,
         scope=scope,
     )
     return Company(
@@ -179,6 +157,28 @@ def company_of(
         pause_seconds=settings.scraper_pause_seconds,
         entropy=made.entropy,
     )
+
+
+def _fetcher(made: Parts, company: str, address: str) -> Fetcher:
+    """Requests to one host of a company, at that host's own pace."""
+    settings = made.settings
+    pace = Pace(
+        httpx.URL(address).netloc.decode() + httpx.URL(address).path.rstrip("/"),
+        made.owner,
+        PostgresTokens(made.pool),
+        made.clock,
+        gap_seconds=settings.scraper_gap_seconds,
+        lease_seconds=settings.scraper_lease_seconds,
+        share_seconds=settings.scraper_share_seconds,
+    )
+    patience = Patience(
+        attempts=settings.scraper_attempts,
+        backoff_seconds=settings.scraper_backoff_seconds,
+        longest_wait_seconds=settings.scraper_longest_wait_seconds,
+        timeout_seconds=settings.scraper_timeout_seconds,
+        max_bytes=settings.scraper_max_bytes,
+    )
+    return Fetcher(company, address, made.client, pace, made.clock, patience)
 
 
 async def run(settings: ScraperSettings, health: Health, stop: asyncio.Event) -> None:

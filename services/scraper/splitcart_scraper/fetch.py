@@ -239,8 +239,8 @@ def _outcome(
         return meaning
     if response.status_code != httpx.codes.OK:
         return _refusal(response, body, wall)
-    if request.expects == "json" and _is_html(response, body):
-        return BotWall(f"HTML where JSON was due: {_first_words(body)}")
+    if request.expects != "html" and _is_html(response, body, typed=request.expects == "json"):
+        return BotWall(f"HTML where data was due: {_first_words(body)}")
     return body
 
 
@@ -265,11 +265,12 @@ def _refusal(response: httpx.Response, body: bytes, wall: datetime) -> Trouble:
     return trouble
 
 
-def _is_html(response: httpx.Response, body: bytes) -> bool:
+def _is_html(response: httpx.Response, body: bytes, *, typed: bool) -> bool:
+    """Whether an answer is a page for people; where it is not `typed`, its content type says nothing (JSONP)."""
     if body[:1] in (b"{", b"["):
         return False
     kind = str(response.headers.get("content-type", ""))
-    return kind.startswith("text/html") or body[:200].lstrip().lower().startswith(_HTML_STARTS)
+    return (typed and kind.startswith("text/html")) or body[:200].lstrip().lower().startswith(_HTML_STARTS)
 
 
 def _retry_after(text: str | None, wall: datetime) -> float | None:

@@ -1,11 +1,13 @@
 """The scraper's settings, from the environment: each name below in upper case after ``SPLITCART_``."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from splitcart_common.settings import Settings
+from splitcart_scraper.domain.rests import Rests
 from splitcart_scraper.retailers import RETAILERS, retailer_of
 
 
@@ -25,7 +27,7 @@ class ScraperSettings(Settings):
     )
     scraper_base_url: dict[str, str] = Field(
         default_factory=dict,
-        description="addresses to use instead of the live ones, by company",
+        description="addresses to use instead of all the live ones of a company, by company",
     )
     scraper_user_agent: str = Field(
         default="SplitCart/0.1 (price comparison; contact: admin@splitcart.example)",
@@ -49,6 +51,14 @@ class ScraperSettings(Settings):
         default=5, gt=0, description="wall; how long a process keeps a host to itself while another waits for it"
     )
     scraper_rest_hours: float = Field(default=4, ge=0, description="virtual, before a store is handed out again")
+    scraper_store_rest_hours: float = Field(
+        default=20,
+        ge=0,
+        description="virtual, after a complete scrape, or until prices turn; anchors and lone stores",
+    )
+    scraper_member_rest_hours: float = Field(
+        default=168, ge=0, description="virtual, after its last scrape, of a member whose confirmation stands"
+    )
     scraper_resume_hours: float = Field(
         default=24, gt=0, description="virtual; an interrupted scrape older than this is abandoned, not resumed"
     )
@@ -71,6 +81,20 @@ class ScraperSettings(Settings):
                 retailer_of(str(company))
         return companies
 
+    @property
+    def rests(self) -> Rests:
+        """How long stores are left alone."""
+        return Rests(
+            claimed=timedelta(hours=self.scraper_rest_hours),
+            scraped=timedelta(hours=self.scraper_store_rest_hours),
+            released=timedelta(hours=self.scraper_member_rest_hours),
+            turns=self.turns,
+        )
+
     def base_url_of(self, company: str) -> str:
         """Where a company's requests go, without a slash at the end."""
         return self.scraper_base_url.get(company, retailer_of(company).base_url).rstrip("/")
+
+    def finder_url_of(self, company: str) -> str:
+        """Where its store finder is asked; an address that stands in for the retailer stands in for its finder."""
+        return self.scraper_base_url.get(company, retailer_of(company).finder_url).rstrip("/")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from uuid import uuid4
 
@@ -24,11 +24,14 @@ from splitcart_scraper.store import claims
 from splitcart_scraper.store.claims import Claim
 from splitcart_scraper.store.tokens import PostgresTokens
 from tests.support.scraper.clocks import START
-from tests.support.scraper.http import Reply
+from tests.support.scraper.http import Asked, Reply
 from tests.support.scraper.rig import later, rigged
 from tests.support.scraper.tiny_aldi import TinyAldi
 
 pytestmark = pytest.mark.stack
+
+TURN = datetime(2026, 9, 1, 14, tzinfo=UTC)
+"""The turn of prices that comes first after the clock's START."""
 
 
 async def until(what: Callable[[], bool]) -> None:
@@ -75,13 +78,43 @@ async def test_a_store_rests_after_its_scrape_and_a_flag_brings_it_forward(datab
         assert [(await rig.scrape()).claim.store for _ in range(2)] == ["aldi:G001", "aldi:G002"]
         nothing = await rig.claim()
         assert isinstance(nothing, NothingDue)
-        assert nothing.next_due_at == rig.clock.now() + timedelta(hours=4)
+        assert nothing.next_due_at == TURN, "scraped completely, the turn of prices comes before 20 hours are over"
         later(rig, hours=4)
         await claims.flag(rig.made.pool, "aldi:G002", rig.clock.now(), "a test")
         later(rig, minutes=1)
         finished = await rig.scrape()
         assert (finished.claim.store, finished.claim.run.reason) == ("aldi:G002", "flagged")
         assert await rig.made.pool.fetchval("SELECT count(flagged_at) FROM stores") == 0
+
+
+async def test_what_an_operator_takes_from_a_worker_stays_taken(database: str) -> None:
+    async with rigged(database, TinyAldi(stores=[1])) as rig:
+        await rig.discover()
+        first = await rig.claim()
+        assert isinstance(first, Claim)
+        assert await claims.release(rig.made.pool, "aldi", rig.clock.wall()) == ["aldi:G001"]
+        until = rig.clock.wall() + timedelta(seconds=15)
+        assert not await claims.renew(rig.made.pool, first, until), "a living worker's next heart-beat"
+        second = await rig.claim(rig.another())
+        assert isinstance(second, Claim)
+        assert (second.resumed, second.run) == (True, first.run)
+        finished = await rig.company.scraper.scrape(first, rig.company.terms_of(1))
+        assert finished.ending == "interrupted"
+        assert await rig.said() == []
+
+
+async def test_prices_that_turn_end_the_rest_of_a_store_that_stands_alone(database: str) -> None:
+    async with rigged(database, TinyAldi(stores=[1])) as rig:
+        await rig.discover()
+        await rig.scrape()
+        rig.clock.at = TURN - timedelta(seconds=1)
+        nothing = await rig.claim()
+        assert isinstance(nothing, NothingDue)
+        assert "1 scraped within the last 20.0 hours, and no turn of prices since" in nothing.why
+        rig.clock.at = TURN
+        assert (await rig.scrape()).claim.why == "scraped longest ago: 6.0 hours"
+        rig.clock.at += timedelta(hours=20)
+        assert (await rig.scrape()).claim.why == "scraped longest ago: 20.0 hours"
 
 
 async def test_a_flag_set_during_a_scrape_asks_for_another(database: str) -> None:
@@ -131,6 +164,22 @@ async def test_a_discovery_that_broke_off_is_due_again_and_closes_nothing(databa
         assert again.trouble is None
         assert await rig.company.discovery.if_due() is None, "a week has not passed"
         assert await rig.made.pool.fetchval("SELECT max(missed) FROM stores") == 0
+
+
+async def test_a_discovery_that_took_long_and_is_not_complete_is_not_tried_again_at_once(database: str) -> None:
+    async with rigged(database) as rig:
+
+        def slow(_: Asked) -> Reply:
+            rig.clock.ahead += timedelta(minutes=10)
+            return Reply(body=b'{"data":')
+
+        rig.aldi.fault = slow
+        assert await rig.company.discovery.if_due() is not None
+        asked = len(rig.server.asked)
+        rig.clock.ahead += timedelta(minutes=10 * asked * 9 - 1)
+        assert await rig.company.discovery.if_due() is None
+        rig.clock.ahead += timedelta(minutes=1)
+        assert await rig.company.discovery.if_due() is not None
 
 
 async def test_settled_scrapes_and_requests_are_heeded(database: str) -> None:

@@ -1,9 +1,6 @@
 """The service as a whole on real Kafka and Postgres, and its command."""
 
 import asyncio
-import json
-import os
-import sys
 from uuid import UUID
 
 import pytest
@@ -17,6 +14,7 @@ from splitcart_common.topics import PRODUCT_OBSERVED, STORES
 from splitcart_sandbox.database import service_dsn
 from splitcart_scraper import app
 from tests.support.bus import read_topic
+from tests.support.scraper.cli import command
 from tests.support.scraper.http import serving
 from tests.support.scraper.rig import settings_of
 from tests.support.scraper.tiny_aldi import TinyAldi
@@ -70,28 +68,6 @@ async def observed(broker: str, prefix: str) -> list[tuple[str, object, UUID]]:
         envelope, event = decode(PRODUCT_OBSERVED, raw.headers, raw.value)
         found.append(((raw.key or b"").decode(), event, envelope.event_id))
     return found
-
-
-async def command(*words: str, **environment: str) -> tuple[int, dict[str, object]]:
-    """Run `splitcart …`; the exit code and the JSON it printed."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "splitcart_cli",
-        *words,
-        "--json",
-        stdout=asyncio.subprocess.PIPE,
-        stderr=None,
-        env={**os.environ, **environment},
-    )
-    try:
-        async with asyncio.timeout(20):
-            out, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode or 0, json.loads(out)
 
 
 async def test_the_commands(database: str, broker: str, topic_prefix: str) -> None:

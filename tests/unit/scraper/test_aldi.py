@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -13,7 +14,7 @@ from splitcart_scraper.retailers.base import Ended, Meaning, PageContext, PageEr
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "aldi"
 ALDI = Aldi()
-SESSION = Session("aldi:G452", "G452")
+SESSION = Session("aldi:G452", "G452", UUID(int=1))
 CATEGORY = Category("920000101", ("Bakery", "Breads"))
 SEEN_AT = datetime(2026, 9, 1, tzinfo=UTC)
 

@@ -93,6 +93,15 @@ async def test_outcomes_have_names(reply: Reply, kind: type[object], tries: int)
     assert outcome.requests == tries
 
 
+async def test_jsonp_may_come_under_any_type_but_a_page_for_people_is_still_a_wall() -> None:
+    async def kind_of(body: bytes) -> type[object]:
+        async with fetching(lambda _: Reply(200, body, HTML)) as (fetcher, _):
+            return type(await fetcher.read(Request("/x", expects="jsonp"), bytes.decode))
+
+    assert await kind_of(b'cb({"content":"<html>"})') is Read
+    assert await kind_of(b"<!DOCTYPE html><html>") is BotWall
+
+
 async def test_trouble_that_passes_is_tried_again() -> None:
     outcome = await outcome_of(Reply(500), Reply(200, b"{"[:0]), Reply(200, b'{"a":1}'))
     assert isinstance(outcome, Read)

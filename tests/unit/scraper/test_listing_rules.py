@@ -59,7 +59,7 @@ def test_a_tile_is_refused_by_name(fields: dict[str, object], reason: str, sku: 
 
 def test_what_only_adorns_a_listing_falls_away() -> None:
     seen = observe(
-        raw(was_price=-1, unit_price="x", unit=5, barcode="60092", image_url="x" * 3000, url="a\x00b"), 1
+        raw(was_price=-1, unit_price="x", unit=5, barcode="none", image_url="x" * 3000, url="a\x00b"), 1
     )
     assert isinstance(seen, ObservedListing)
     assert (seen.was_price, seen.unit_price, seen.unit, seen.barcode, seen.image_url, seen.url) == (None,) * 6

@@ -9,6 +9,7 @@ import structlog
 from typer.testing import CliRunner
 
 from splitcart_scraper.commands import app
+from splitcart_scraper.retailers import RETAILERS
 
 RUNNER = CliRunner()
 
@@ -26,12 +27,12 @@ def _logging_as_it_was() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("scrape", "aldy"), "there is no retailer 'aldy': there are aldi"),
+        (("scrape", "aldy"), f"there is no retailer 'aldy': there are {', '.join(RETAILERS)}"),
         (
             ("schedule", "explain", "G452"),
             "'G452' is not a store key: expected <company>:<store_id>, like aldi:G452",
         ),
-        (("schedule", "flag", "aldy:1"), "there is no retailer 'aldy': there are aldi"),
+        (("schedule", "flag", "aldy:1"), f"there is no retailer 'aldy': there are {', '.join(RETAILERS)}"),
     ],
 )
 def test_a_wrong_word_is_explained(words: tuple[str, ...], message: str) -> None:

@@ -15,7 +15,7 @@ schedule = typer.Typer(no_args_is_help=True, help="Which store is scraped next, 
 app.add_typer(stores, name="stores")
 app.add_typer(schedule, name="schedule")
 
-Company = Annotated[str, typer.Argument(help="Company key: aldi.")]
+Company = Annotated[str, typer.Argument(help="Company key, like aldi.")]
 Store = Annotated[str, typer.Argument(help="Store key, like aldi:G452.")]
 BaseUrl = Annotated[str | None, typer.Option(help="Where the retailer's requests go instead of the live address.")]
 Dev = Annotated[
@@ -45,10 +45,12 @@ def scrape(
 ) -> None:
     """Scrape the stores of a company that are due, the next one first, until none is or Ctrl-C.
 
-    Flagged stores come first, then those never scraped, then the one scraped longest ago; one handed out within
-    the last 4 hours is left alone. Requests go out one at a time, whatever the number of workers, and leave a
-    gap. A store whose scrape was interrupted goes on where it stopped: Ctrl-C loses nothing. If the retailer
-    cannot be reached three times in a row, or shows a bot wall, the command ends with exit code 3.
+    Flagged stores come first, then those never scraped, then the one scraped longest ago. Left alone are stores
+    handed out within the last 4 hours, scraped completely within the last 20 with no turn of prices since, and
+    members of groups whose anchors' prices stand for theirs (`schedule show` has them). Requests go out one at a
+    time, whatever the number of workers, and leave a gap. A store whose scrape was interrupted goes on where it
+    stopped: Ctrl-C loses nothing. If the retailer cannot be reached three times in a row, or shows a bot wall, the
+    command ends with exit code 3.
 
     Examples: `splitcart scrape aldi --dev`; `splitcart scrape aldi --store G452 --max-requests 20 --dry-run`.
     """
@@ -78,7 +80,11 @@ def show(
     dev: Dev = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the next stores with the reason for each, or why none is due and when the next one will be."""
+    """Show the next stores with the reason for each, or why none is due and when the next one will be.
+
+    Behind them come those that are left alone, the one that is due first at the head: handed out a short time ago,
+    fresh (scraped, and prices have not turned since), or released (under which anchor, and since when).
+    """
     from splitcart_scraper.commands import scheduling  # noqa: PLC0415 - clients are slow to import for --help
 
     scheduling.show(company, limit, dev=dev, as_json=as_json)
@@ -86,7 +92,7 @@ def show(
 
 @schedule.command("explain")
 def explain(store: Store, *, dev: Dev = False, as_json: AsJson = False) -> None:
-    """Say where one store stands: at which place in line, resting or leased until when, or closed."""
+    """Say where one store stands: its place in line, until when it rests, is released or leased, or closed."""
     from splitcart_scraper.commands import scheduling  # noqa: PLC0415 - clients are slow to import for --help
 
     scheduling.explain(store, dev=dev, as_json=as_json)
@@ -101,7 +107,7 @@ def flag(
     dev: Dev = False,
     as_json: AsJson = False,
 ) -> None:
-    """Have a store scraped before the others; its rest of 4 hours is kept all the same."""
+    """Have a store scraped before the others, released or not; its rest of 4 hours is kept all the same."""
     from splitcart_scraper.commands import scheduling  # noqa: PLC0415 - clients are slow to import for --help
 
     scheduling.flag(store, why, remove=remove, dev=dev, as_json=as_json)

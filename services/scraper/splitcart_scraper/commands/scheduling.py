@@ -1,11 +1,12 @@
 """`splitcart schedule show|explain|flag|release`."""
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from splitcart_common.ids import split_store_key
 from splitcart_scraper.commands.shell import CommandError, connected, execute, settings_for, store_of
-from splitcart_scraper.domain.schedule import OLDEST, Candidate, Standing, nothing_due, ranked, standing
+from splitcart_scraper.domain.rests import CONFIRMED, Candidate, Rests, Standing, Wait, standing
+from splitcart_scraper.domain.schedule import OLDEST, nothing_due, ranked, waiting
 from splitcart_scraper.store import claims
 
 Said = tuple[dict[str, object], str]
@@ -16,25 +17,32 @@ def show(company: str, limit: int, *, dev: bool, as_json: bool) -> None:
 
     async def main() -> Said:
         settings = settings_for(company, dev=dev)
-        rest = timedelta(hours=settings.scraper_rest_hours)
+        rests = settings.rests
         async with connected(settings) as made:
             known = await claims.candidates(made.pool, company)
             now, wall = made.clock.now(), made.clock.wall()
-        order = ranked(known, now, wall, OLDEST, rest)
-        states = Counter(standing(candidate, now, wall, rest) for candidate in known)
+        order = ranked(known, now, wall, rests)
+        later = waiting(known, now, wall, rests)[:limit]
+        states = Counter(standing(candidate, now, wall, rests) for candidate in known)
         content: dict[str, object] = {
             "company": company,
             "policy": OLDEST.name,
             "now": now.isoformat(),
             "stores": {state.value: states[state] for state in Standing},
             "next": [{"store": choice.store, "why": choice.why} for choice in order[:limit]],
+            "later": [{"store": candidate.store, **_waits(candidate, wait)} for candidate, wait in later],
         }
-        if order:
-            return content, "\n".join(f"{choice.store:<16} {choice.why}" for choice in order[:limit])
-        nothing = nothing_due(known, now, wall, rest)
-        at = nothing.next_due_at.isoformat(timespec="seconds") if nothing.next_due_at is not None else None
-        content |= {"why": nothing.why, "next_due_at": at}
-        return content, nothing.why if at is None else f"{nothing.why}; the next one at {at}"
+        lines = [f"{choice.store:<16} {choice.why}" for choice in order[:limit]]
+        if not order:
+            nothing = nothing_due(known, now, wall, rests)
+            at = _iso(nothing.next_due_at)
+            content |= {"why": nothing.why, "next_due_at": at}
+            lines = [nothing.why if at is None else f"{nothing.why}; the next one at {at}"]
+        room = limit - len(order)
+        lines += [
+            f"{candidate.store:<16} {_rests(candidate, wait, rests)}" for candidate, wait in later[: max(room, 0)]
+        ]
+        return content, "\n".join(lines)
 
     execute(main(), as_json=as_json)
 
@@ -45,15 +53,16 @@ def explain(store: str, *, dev: bool, as_json: bool) -> None:
     async def main() -> Said:
         company = _company_of(store)
         settings = settings_for(company, dev=dev)
-        rest = timedelta(hours=settings.scraper_rest_hours)
+        rests = settings.rests
         async with connected(settings) as made:
             known = await claims.candidates(made.pool, company)
             now, wall = made.clock.now(), made.clock.wall()
         candidate = next((one for one in known if one.store == store), None)
         if candidate is None:
             raise CommandError(_unknown(store))
-        state = standing(candidate, now, wall, rest)
-        order = [choice.store for choice in ranked(known, now, wall, OLDEST, rest)]
+        state = standing(candidate, now, wall, rests)
+        wait = rests.wait(candidate) if state in (Standing.RESTING, Standing.FRESH, Standing.RELEASED) else None
+        order = [choice.store for choice in ranked(known, now, wall, rests)]
         place = order.index(store) + 1 if store in order else None
         content: dict[str, object] = {
             "store": store,
@@ -63,8 +72,13 @@ def explain(store: str, *, dev: bool, as_json: bool) -> None:
             "last_scraped_at": _iso(candidate.last_scraped_at),
             "last_claimed_at": _iso(candidate.last_claimed_at),
             "lease_until": _iso(candidate.lease_until),
+            "anchor": candidate.anchor,
+            "confirmed_at": _iso(candidate.confirmed_at),
+            "due_at": None if wait is None else _iso(wait.until),
         }
-        return content, _sentence(candidate, state, place, rest)
+        if wait is not None:
+            return content, f"{store} {_rests(candidate, wait, rests)}"
+        return content, _sentence(candidate, state, place)
 
     execute(main(), as_json=as_json)
 
@@ -110,18 +124,42 @@ def _unknown(store: str) -> str:
     return f"{store} is not known, or closed: `splitcart stores discover {_company_of(store)}` finds what there is"
 
 
-def _sentence(candidate: Candidate, state: Standing, place: int | None, rest: timedelta) -> str:
+def _waits(candidate: Candidate, wait: Wait) -> dict[str, object]:
+    """A store that is left alone, as JSON: as what, until when, and under which anchor it is released."""
+    content: dict[str, object] = {"standing": wait.standing.value, "due_at": _iso(wait.until)}
+    if wait.standing is Standing.RELEASED:
+        content |= {"anchor": candidate.anchor, "confirmed_at": _iso(candidate.confirmed_at)}
+    return content
+
+
+def _rests(candidate: Candidate, wait: Wait, rests: Rests) -> str:
+    """The same as words; all moments are virtual."""
+    due = f"due {_iso(wait.until)} (virtual)"
+    scraped = f"scraped {_iso(candidate.last_scraped_at)}"
+    if wait.standing is Standing.RELEASED and candidate.confirmed_at is not None:
+        lapses = _iso(candidate.confirmed_at + CONFIRMED)
+        return (
+            f"is released under {candidate.anchor} since {_iso(candidate.confirmed_at)}, which lapses {lapses}; "
+            f"{scraped}, {due}"
+        )
+    if wait.standing is Standing.FRESH:
+        return f"is fresh: {scraped}, and prices have not turned since; {due}"
+    hours = rests.claimed.total_seconds() / 3600
+    return f"rests {hours:g} hours after it was handed out {_iso(candidate.last_claimed_at)}; {due}"
+
+
+def _sentence(candidate: Candidate, state: Standing, place: int | None) -> str:
     if place is not None:
         again = ", its scrape goes on from the checkpoint" if state is Standing.INTERRUPTED else ""
         scraped = f"last scraped {_iso(candidate.last_scraped_at) or 'never'}"
         flagged = "" if candidate.flagged_why is None else f", flagged: {candidate.flagged_why}"
         return f"{candidate.store} is number {place} in line{again}; {scraped}{flagged}"
-    if state is Standing.RESTING and candidate.last_claimed_at is not None:
-        return f"{candidate.store} rests until {_iso(candidate.last_claimed_at + rest)} (virtual)"
     if state is Standing.LEASED:
         return (
             f"{candidate.store} is being scraped; its lease ends {_iso(candidate.lease_until)} (wall) if not kept"
         )
+    if state is Standing.OFFLINE:
+        return f"{candidate.store} sells nothing online: it shows its prices nowhere, and is never scraped"
     return f"{candidate.store} is closed"
 
 

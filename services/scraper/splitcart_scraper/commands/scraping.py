@@ -147,18 +147,23 @@ async def _try_out(made: Parts, wish: Wish) -> Said:
     now = made.clock.now()
     store = store_of(wish.company, wish.store) if wish.store is not None else None
     if store is None:
-        choice = choose(await claims.candidates(made.pool, wish.company), now, made.clock.wall())
+        known = await claims.candidates(made.pool, wish.company)
+        choice = choose(known, now, made.clock.wall(), made.settings.rests)
         if isinstance(choice, NothingDue):
             raise CommandError(choice.why)
         store = choice.store
     outlet = await claims.outlet(made.pool, store)
+    if outlet is None:
+        raise CommandError(f"{store} is not known: `splitcart stores discover` finds the stores there are")
+    if not company.scraper.walker.retailer.scrapable(outlet):
+        raise CommandError(f"{store} sells nothing online: it shows its prices nowhere")
     walker, pages = company.scraper.walker, list[StagedPage]()
     identity = scrape_id(now, made.entropy(10))
     run = Run(identity, store, "manual", "full", now, company.terms.parser_version)
     broken: Abandoned | None = None
     async with walker.fetcher.pace.visit():
         try:
-            session, _ = await walker.open(store, outlet.retailer_ref if outlet is not None else None)
+            session, _ = await walker.open(run, outlet.retailer_ref)
             plan = await walker.plan(session)
             run = replace(run, plan=plan)
             pages += [page async for page in walker.pages(session, plan, ())]

@@ -14,7 +14,8 @@ from typing import Final
 from splitcart_common.events.observations import MAX_LISTINGS, Multibuy, ObservedListing, PageRead, Special
 
 _SKU: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
-_BARCODE: Final = re.compile(r"[0-9]{8,14}", re.ASCII)
+_BARCODE: Final = re.compile(r"[0-9]{1,14}", re.ASCII)
+"""As the retailer gives it: produce bears a short number of the till. What it names is for the fold to judge."""
 MOST_CENTS: Final = 10_000_000
 LONGEST_NAME: Final = 500
 LONGEST_SHORT_TEXT: Final = 200
@@ -170,7 +171,7 @@ def _price(value: object) -> int | None:
     if type(value) is not int:  # a bool is an int to isinstance, and no price
         raise _UnfitError(RefusalReason.PRICE_NOT_A_NUMBER, f"the price is {_shown(value)}")
     if value < 0:
-        raise _UnfitError(RefusalReason.PRICE_NEGATIVE, f"the price is {value} cents")
+        raise _UnfitError(RefusalReason.PRICE_NEGATIVE, f"the price is {_shown(value)} cents")
     if value == 0:
         raise _UnfitError(RefusalReason.PRICE_ZERO, "the price is 0")
     if value > MOST_CENTS:

@@ -1,7 +1,9 @@
 """Which store is next: the brain of the schedule.
 
 Every store of a company is a `Candidate`. What keeps one from being handed out is the same under every policy
-(closed, leased, rested less than the rest); a `Policy` only says in which order the others come. Moments named
+(closed, leased, one of the rests: `domain.rests`); a `Policy` only says in which order the others come. So who is
+left alone and who goes first are settled apart: `oldest` has always sent flagged stores first, then those never
+scraped, then the one scraped longest ago, and a policy that knows of anchors needs no other rests. Moments named
 `now` are virtual, moments named `wall` are the wall clock's, which leases live by.
 """
 
@@ -9,36 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final, Protocol
 
+from splitcart_scraper.domain.rests import Candidate, Rests, Standing, Wait, standing
 from splitcart_scraper.domain.scrape import Reason
-
-REST: Final = timedelta(hours=4)
-"""Virtual time that passes before a store that was handed out is handed out again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A store as the schedule sees it. `lease_until` is wall time, None where nobody holds the store."""
-
-    store: str
-    flagged_why: str | None = None
-    last_scraped_at: datetime | None = None
-    last_claimed_at: datetime | None = None
-    lease_until: datetime | None = None
-    closed: bool = False
-
-
-class Standing(StrEnum):
-    """Whether a store can be handed out, and if not, what it waits for."""
-
-    DUE = "due"
-    INTERRUPTED = "interrupted"
-    """Its worker died or stopped: its scrape goes on from the checkpoint, without a rest."""
-    LEASED = "leased"
-    RESTING = "resting"
-    CLOSED = "closed"
 
 
 class Policy(Protocol):
@@ -110,29 +86,14 @@ class NothingDue:
     next_lease_end_at: datetime | None = None
 
 
-def standing(candidate: Candidate, now: datetime, wall: datetime, rest: timedelta = REST) -> Standing:
-    """Whether a store can be handed out."""
-    if candidate.closed:
-        return Standing.CLOSED
-    if candidate.lease_until is not None:
-        return Standing.INTERRUPTED if candidate.lease_until <= wall else Standing.LEASED
-    if candidate.last_claimed_at is not None and now < candidate.last_claimed_at + rest:
-        return Standing.RESTING
-    return Standing.DUE
-
-
 def ranked(
-    candidates: Iterable[Candidate],
-    now: datetime,
-    wall: datetime,
-    policy: Policy = OLDEST,
-    rest: timedelta = REST,
+    candidates: Iterable[Candidate], now: datetime, wall: datetime, rests: Rests, policy: Policy = OLDEST
 ) -> list[Choice]:
     """Every store that can be handed out, the next one first."""
     due = [
         (policy.rank(candidate, now), candidate, state)
         for candidate in candidates
-        if (state := standing(candidate, now, wall, rest)) in (Standing.DUE, Standing.INTERRUPTED)
+        if (state := standing(candidate, now, wall, rests)) in (Standing.DUE, Standing.INTERRUPTED)
     ]
     due.sort(key=lambda entry: entry[0])
     return [
@@ -149,29 +110,31 @@ def ranked(
 
 
 def choose(
-    candidates: Sequence[Candidate],
-    now: datetime,
-    wall: datetime,
-    policy: Policy = OLDEST,
-    rest: timedelta = REST,
+    candidates: Sequence[Candidate], now: datetime, wall: datetime, rests: Rests, policy: Policy = OLDEST
 ) -> Choice | NothingDue:
     """The next store, or why there is none and when there will be one."""
-    order = ranked(candidates, now, wall, policy, rest)
-    return order[0] if order else nothing_due(candidates, now, wall, rest)
+    order = ranked(candidates, now, wall, rests, policy)
+    return order[0] if order else nothing_due(candidates, now, wall, rests)
 
 
-def nothing_due(
-    candidates: Sequence[Candidate], now: datetime, wall: datetime, rest: timedelta = REST
-) -> NothingDue:
+def waiting(
+    candidates: Iterable[Candidate], now: datetime, wall: datetime, rests: Rests
+) -> list[tuple[Candidate, Wait]]:
+    """The stores that are left alone for a while, the one whose rest ends first at the head."""
+    found = [
+        (candidate, wait)
+        for candidate in candidates
+        if standing(candidate, now, wall, rests) in (Standing.RESTING, Standing.FRESH, Standing.RELEASED)
+        and (wait := rests.wait(candidate)) is not None
+    ]
+    return sorted(found, key=lambda entry: (entry[1].until, entry[0].store))
+
+
+def nothing_due(candidates: Sequence[Candidate], now: datetime, wall: datetime, rests: Rests) -> NothingDue:
     """Why none of these can be handed out, and when the first of them can."""
     if not candidates:
         return NothingDue("no stores are known: run `splitcart stores discover` first")
-    states = {candidate.store: standing(candidate, now, wall, rest) for candidate in candidates}
-    rests = [
-        candidate.last_claimed_at + rest
-        for candidate in candidates
-        if states[candidate.store] is Standing.RESTING and candidate.last_claimed_at is not None
-    ]
+    states = {candidate.store: standing(candidate, now, wall, rests) for candidate in candidates}
     leases = [
         candidate.lease_until
         for candidate in candidates
@@ -181,15 +144,19 @@ def nothing_due(
     parts = [
         f"{counts[state]} {text}"
         for state, text in (
-            (Standing.RESTING, f"handed out within the last {_ago(rest)}"),
+            (Standing.RESTING, f"handed out within the last {_ago(rests.claimed)}"),
+            (Standing.FRESH, f"scraped within the last {_ago(rests.scraped)}, and no turn of prices since"),
+            (Standing.RELEASED, "released, as their anchors' prices stand for theirs"),
             (Standing.LEASED, "being scraped now"),
+            (Standing.OFFLINE, "not selling online"),
             (Standing.CLOSED, "closed"),
         )
         if counts[state]
     ]
+    resting = waiting(candidates, now, wall, rests)
     return NothingDue(
         f"of {len(candidates)} stores none is due: {', '.join(parts)}",
-        next_due_at=min(rests, default=None),
+        next_due_at=resting[0][1].until if resting else None,
         next_lease_end_at=min(leases, default=None),
     )
 

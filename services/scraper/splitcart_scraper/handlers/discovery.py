@@ -33,7 +33,7 @@ class Discovered:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What it takes to find the stores of one company. `retry` is wall time, `every` virtual."""
+    """What it takes to find the stores of one company. `retry`, the least, is wall time, `every` virtual."""
 
     retailer: Retailer
     fetcher: Fetcher
@@ -72,8 +72,9 @@ class Discovery:
             changes,
             discovery=scrape_id(at, self.entropy(10)),
             at=at,
+            scrapable=self.retailer.scrapable,
             complete=trouble is None,
-            retry_at=self.clock.wall() + self.retry,
+            retry_at=self._retry_at(wall),
             prefix=self.prefix,
         )
         metrics.OUTLETS.labels(company, "discovered").inc(len(changes.discovered))
@@ -88,6 +89,15 @@ class Discovery:
             trouble=trouble,
         )
         return Discovered(len(seen), requests, changes, trouble)
+
+    def _retry_at(self, began: datetime) -> datetime:
+        """When (wall) a discovery that was not complete is due again: at most a tenth of the time goes into such.
+
+        One that broke off at once is soon tried again; one that asked 2,500 times and could not read one answer
+        does not go on asking for ever.
+        """
+        now = self.clock.wall()
+        return now + max(self.retry, 9 * (now - began))
 
     async def _renew(self) -> bool:
         until = self.clock.wall() + self.lease

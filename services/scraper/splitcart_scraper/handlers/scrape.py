@@ -87,7 +87,7 @@ class Scraper:
         staged = await runs.staged(self.pool, run.scrape_id) if claim.resumed else []
         stager = _Stager(self.pool, claim, self.clock)
         try:
-            session, opening = await self.walker.open(claim.store, claim.outlet.retailer_ref)
+            session, opening = await self.walker.open(run, claim.outlet.retailer_ref)
             if run.plan is None:
                 plan = await self.walker.plan(session)
                 plan = replace(plan, requests=plan.requests + opening)

@@ -12,7 +12,7 @@ from typing import Final, TypeVar, assert_never
 from splitcart_common.clock import Clock
 from splitcart_common.ids import split_store_key
 from splitcart_scraper.domain.listing import PageContent
-from splitcart_scraper.domain.scrape import Abandoned, AbandonReason, Category, Plan, StagedPage
+from splitcart_scraper.domain.scrape import Abandoned, AbandonReason, Category, Plan, Run, StagedPage
 from splitcart_scraper.fetch import (
     BotWall,
     Drifted,
@@ -68,10 +68,10 @@ class Walker:
     clock: Clock
     budget: Budget
 
-    async def open(self, store: str, retailer_ref: str | None) -> tuple[Session, int]:
+    async def open(self, run: Run, retailer_ref: str | None) -> tuple[Session, int]:
         """The session of a scrape, and what it cost in requests. Opened anew when a scrape is resumed."""
-        _, store_id = split_store_key(store)
-        session = Session(store, store_id, retailer_ref)
+        _, store_id = split_store_key(run.store)
+        session = Session(run.store, store_id, run.scrape_id, retailer_ref)
         request = self.retailer.opening(session)
         if request is None:
             return session, 0

@@ -5,8 +5,9 @@ from typing import Final
 
 from splitcart_scraper.retailers.aldi import Aldi
 from splitcart_scraper.retailers.base import Retailer
+from splitcart_scraper.retailers.iga import Iga
 
-RETAILERS: Final[Mapping[str, Retailer]] = {retailer.company: retailer for retailer in (Aldi(),)}
+RETAILERS: Final[Mapping[str, Retailer]] = {retailer.company: retailer for retailer in (Aldi(), Iga())}
 
 
 def retailer_of(company: str) -> Retailer:

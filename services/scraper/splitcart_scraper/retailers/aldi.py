@@ -3,11 +3,8 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from hashlib import blake2b
 from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit
-
-import msgspec
 
 from splitcart_common.events import ObservedListing, StoreDiscovered
 from splitcart_common.ids import store_key
@@ -20,7 +17,6 @@ from splitcart_scraper.domain.listing import (
     Refusal,
     clean_text,
     observe,
-    refused_unread,
 )
 from splitcart_scraper.domain.scrape import Category
 from splitcart_scraper.retailers.aldi_points import POINTS
@@ -33,7 +29,6 @@ from splitcart_scraper.retailers.aldi_shapes import (
     Price,
     ServicePoint,
     Tile,
-    decode,
     total_of,
 )
 from splitcart_scraper.retailers.base import (
@@ -45,6 +40,7 @@ from splitcart_scraper.retailers.base import (
     Request,
     Session,
 )
+from splitcart_scraper.retailers.reading import decode, decode_tile, degrees, line, raw_hash
 
 PAGE: Final = 30
 OUTLETS_PAGE: Final = 100
@@ -64,6 +60,7 @@ class Aldi:
     company = "aldi"
     parser_version = "aldi-1"
     base_url = "https://api.aldi.com.au"
+    finder_url = base_url
 
     def discovery(self) -> Sequence[Request]:
         """One request around each of the points that together have every outlet near."""
@@ -78,6 +75,10 @@ class Aldi:
         more = bool(answer.data) and total is not None and after < total
         rest = _service_points(asked["latitude"][0], asked["longitude"][0], after) if more else None
         return OutletsFound(tuple(_outlet(point, seen_at) for point in answer.data), rest)
+
+    def scrapable(self, _outlet: StoreDiscovered) -> bool:
+        """Always: a store that sells nothing online shows its prices all the same."""
+        return True
 
     def opening(self, _session: Session) -> Request | None:
         """None: Aldi needs neither cookie nor key."""
@@ -142,10 +143,9 @@ class Aldi:
 
 
 def _tile(raw: bytes, context: PageContext) -> ObservedListing | Refusal:
-    try:
-        tile = TILES.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return refused_unread(str(error), _sku_of(raw))
+    tile = decode_tile(TILES, raw)
+    if isinstance(tile, Refusal):
+        return tile
     price = tile.price
     priced = price if isinstance(price, Price) else Price(amount=None if price is None else MISSING)
     was = _was(priced)
@@ -155,7 +155,7 @@ def _tile(raw: bytes, context: PageContext) -> ObservedListing | Refusal:
             sku=tile.sku,
             name=tile.name,
             price=priced.amount,
-            raw_hash=blake2b(raw, digest_size=16).hexdigest(),
+            raw_hash=raw_hash(raw),
             brand=tile.brandName,
             size=tile.sellingSize,
             category_path=context.category.path,
@@ -169,15 +169,6 @@ def _tile(raw: bytes, context: PageContext) -> ObservedListing | Refusal:
         ),
         context.page,
     )
-
-
-def _sku_of(raw: bytes) -> object:
-    """The SKU of a tile whose other fields are not what they should be."""
-    try:
-        tile = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return tile.get("sku") if isinstance(tile, dict) else None
 
 
 def _was(price: Price) -> int | None:
@@ -231,28 +222,16 @@ def _outlet(point: ServicePoint, seen_at: datetime) -> StoreDiscovered:
     except ValueError as error:
         raise PageError(str(error)) from None
     address = point.address
-    street = ", ".join(part for part in (_line(address.address1), _line(address.address2)) if part)
+    street = ", ".join(part for part in (line(address.address1), line(address.address2)) if part)
     return StoreDiscovered(
         store=key,
-        name=_line(point.name),
+        name=line(point.name),
         address=street[:LONGEST_SHORT_TEXT],
-        suburb=_line(address.city),
-        state=_line(address.regionIsoCode),
-        postcode=_line(address.zipCode),
-        lat=_degrees(address.latitude, 90),
-        lon=_degrees(address.longitude, 180),
+        suburb=line(address.city),
+        state=line(address.regionIsoCode),
+        postcode=line(address.zipCode),
+        lat=degrees(address.latitude, 90),
+        lon=degrees(address.longitude, 180),
         sells_online="pickup" in (point.availableCustomerServiceTypes or ()),
         seen_at=seen_at,
     )
-
-
-def _line(text: str | None) -> str:
-    return clean_text((text or "")[: 2 * LONGEST_SHORT_TEXT])[:LONGEST_SHORT_TEXT]
-
-
-def _degrees(value: str | float | None, most: int) -> float | None:
-    try:
-        degrees = float(value) if value is not None else None
-    except ValueError:
-        return None
-    return degrees if degrees is not None and -most <= degrees <= most else None

@@ -1,14 +1,11 @@
 """The JSON of Aldi's answers as far as it is read; names are the retailer's."""
 
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from splitcart_scraper.domain.listing import MISSING
-from splitcart_scraper.retailers.base import PageError
-
-T = TypeVar("T")
 
 
 class Price(Struct):
@@ -104,14 +101,6 @@ PAGES: Final = msgspec.json.Decoder(Page)
 TILES: Final = msgspec.json.Decoder(Tile)
 TREES: Final = msgspec.json.Decoder(Tree)
 SERVICE_POINTS: Final = msgspec.json.Decoder(ServicePoints)
-
-
-def decode(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
-    """Read bytes by a decoder of these; PageError where they are not what it reads."""
-    try:
-        return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise PageError(f"{error} ({len(body)} bytes)") from None
 
 
 def total_of(meta: Meta | None) -> int | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Protocol
+from uuid import UUID
 
 from splitcart_common.events import StoreDiscovered
 from splitcart_scraper.domain.listing import PageContent
@@ -37,23 +38,29 @@ class Meaning(StrEnum):
 class Request:
     """One request to a retailer: `target` is path and query below the retailer's address.
 
-    `meanings` is the error handler: status codes with a meaning of their own here.
+    `meanings` is the error handler: status codes with a meaning of their own here. `memo` is not sent: it is what
+    the module that made the request wants to know again when it reads the answer.
     """
 
     target: str
     method: Literal["GET", "POST"] = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
-    expects: Literal["json", "html"] = "json"
+    expects: Literal["json", "jsonp", "html"] = "json"
     meanings: Mapping[int, Meaning] = field(default_factory=dict)
+    memo: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What the requests of one scrape share: the store, and what its opening page gave (build id, cookies)."""
+    """What the requests of one scrape share: store and scrape, and what its opening page gave (build id, cookies).
+
+    A scrape that goes on after a kill makes the requests it would have made: nothing here is drawn at random.
+    """
 
     store: str
     store_id: str
+    scrape_id: UUID
     retailer_ref: str | None = None
     tokens: Mapping[str, str] = field(default_factory=dict)
 
@@ -89,6 +96,8 @@ class Retailer(Protocol):
     parser_version: str
     base_url: str
     """The live address; settings can give another."""
+    finder_url: str
+    """The live address of the store finder, where that is on a host of its own; else `base_url` again."""
 
     def discovery(self) -> Sequence[Request]:
         """The requests that together find every store, in order."""
@@ -96,6 +105,10 @@ class Retailer(Protocol):
 
     def outlets(self, body: bytes, request: Request, seen_at: datetime, /) -> OutletsFound:
         """The stores one answer of the store finder lists."""
+        ...
+
+    def scrapable(self, outlet: StoreDiscovered, /) -> bool:
+        """Whether a store shows its prices at all; one that does not is on record and never visited."""
         ...
 
     def opening(self, session: Session, /) -> Request | None:

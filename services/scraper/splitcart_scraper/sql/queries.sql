@@ -1,9 +1,13 @@
 -- The scraper's SQL by name. Moments come in as arguments: `now` is virtual, `wall` is the wall clock's.
 
 -- name: candidates
--- Every store of a company as the schedule sees it.
-SELECT store, flagged_why, last_scraped_at, last_claimed_at, lease_until, closed_at IS NOT NULL AS closed
-FROM stores WHERE company = $1
+-- Every store of a company as the schedule sees it; or, where one is named, that one.
+SELECT store, flagged_why, last_scraped_at, last_claimed_at, lease_until, closed_at IS NOT NULL AS closed,
+  scrapable, scraped_from, anchor, confirmed_at,
+  coalesce(settled_outcome <> 'full' AND (scraped_from IS NULL OR settled_from >= scraped_from), false)
+    AS incomplete
+FROM stores LEFT JOIN memberships USING (store)
+WHERE company = $1 AND ($2::text IS NULL OR store = $2)
 
 -- name: lock_choice
 -- The store chosen, unless another worker has it in hand or has had it since the choice was made.
@@ -11,10 +15,6 @@ SELECT store, outlet FROM stores
 WHERE store = $1 AND closed_at IS NULL
   AND last_claimed_at IS NOT DISTINCT FROM $2 AND lease_until IS NOT DISTINCT FROM $3
 FOR UPDATE SKIP LOCKED
-
--- name: candidate
-SELECT store, flagged_why, last_scraped_at, last_claimed_at, lease_until, closed_at IS NOT NULL AS closed
-FROM stores WHERE store = $1
 
 -- name: open_run
 SELECT scrape_id, store, reason, scope, started_at, parser_version, plan
@@ -35,12 +35,33 @@ UPDATE stores SET lease_until = $3 WHERE store = $1 AND lease_owner = $2 RETURNI
 UPDATE stores SET lease_until = $2 WHERE lease_owner = $1 AND ($3::text IS NULL OR store = $3)
 
 -- name: release
--- An operator gives stores back that are leased: their scrapes go on from the checkpoint.
-UPDATE stores SET lease_until = $2 WHERE company = $1 AND lease_until > $2 AND ($3::text IS NULL OR store = $3)
+-- An operator gives stores back that are leased: their scrapes go on from the checkpoint. They have no owner any
+-- more, so that a worker that was alive after all cannot renew what was taken from it.
+UPDATE stores SET lease_until = $2, lease_owner = NULL WHERE company = $1 AND lease_until > $2 AND ($3::text IS NULL OR store = $3)
 RETURNING store
 
 -- name: flag
-UPDATE stores SET flagged_at = $2, flagged_why = $3 WHERE store = $1 AND closed_at IS NULL RETURNING store
+-- The latest wish is the one that is kept: a message may come late.
+UPDATE stores SET flagged_why = CASE WHEN flagged_at > $2 THEN flagged_why ELSE $3 END,
+  flagged_at = greatest(flagged_at, $2)
+WHERE store = $1 AND closed_at IS NULL RETURNING store
+
+-- name: scraped_since
+-- Whether grouping has, or will have, a newer full look at a store than it had at a moment.
+SELECT scraped_from >= $2 OR (settled_at > $2 AND settled_outcome = 'full') FROM stores WHERE store = $1
+
+-- name: next_version
+INSERT INTO group_versions AS known (company, version) VALUES ($1, $2)
+ON CONFLICT (company) DO UPDATE SET version = EXCLUDED.version WHERE known.version < EXCLUDED.version
+RETURNING version
+
+-- name: confirm
+INSERT INTO memberships (store, anchor, confirmed_at, version) VALUES ($1, $2, $3, $4)
+ON CONFLICT (store) DO UPDATE
+SET anchor = EXCLUDED.anchor, confirmed_at = EXCLUDED.confirmed_at, version = EXCLUDED.version
+
+-- name: stand_alone
+DELETE FROM memberships WHERE store = $1
 
 -- name: unflag
 UPDATE stores SET flagged_at = NULL, flagged_why = NULL WHERE store = $1 RETURNING store
@@ -84,13 +105,18 @@ UPDATE stores SET lease_owner = NULL, lease_until = NULL WHERE store = $1
 
 -- name: mark_scraped
 -- A flag set after the scrape began asks for another one.
-UPDATE stores SET last_scraped_at = $2,
+UPDATE stores SET last_scraped_at = $2, scraped_from = $3,
   flagged_why = CASE WHEN flagged_at > $3 THEN flagged_why END,
   flagged_at = CASE WHEN flagged_at > $3 THEN flagged_at END
 WHERE store = $1
 
 -- name: settle
-UPDATE runs SET settled_at = $2, outcome = $3 WHERE scrape_id = $1 RETURNING scrape_id
+-- On the run, and on its store unless a later scrape of it has settled.
+WITH run AS (UPDATE runs SET settled_at = $2, outcome = $3 WHERE scrape_id = $1 RETURNING store, started_at),
+  last AS (
+    UPDATE stores SET settled_from = run.started_at, settled_at = $2, settled_outcome = $3 FROM run
+    WHERE stores.store = run.store AND (settled_from IS NULL OR settled_from <= run.started_at))
+SELECT store FROM run
 
 -- name: outlets
 SELECT store, outlet, missed, closed_at IS NOT NULL AS closed FROM stores WHERE company = $1
@@ -99,10 +125,11 @@ SELECT store, outlet, missed, closed_at IS NOT NULL AS closed FROM stores WHERE 
 SELECT outlet FROM stores WHERE store = $1
 
 -- name: put_outlets
-INSERT INTO stores (store, company, outlet, seen_at)
-SELECT listed.store, $1, listed.outlet, $2 FROM unnest($3::text[], $4::bytea[]) AS listed (store, outlet)
-ON CONFLICT (store) DO UPDATE
-SET outlet = EXCLUDED.outlet, seen_at = EXCLUDED.seen_at, missed = 0, closed_at = NULL
+INSERT INTO stores (store, company, outlet, scrapable, seen_at)
+SELECT listed.store, $1, listed.outlet, listed.scrapable, $2
+FROM unnest($3::text[], $4::bytea[], $5::boolean[]) AS listed (store, outlet, scrapable)
+ON CONFLICT (store) DO UPDATE SET outlet = EXCLUDED.outlet, scrapable = EXCLUDED.scrapable,
+  seen_at = EXCLUDED.seen_at, missed = 0, closed_at = NULL
 
 -- name: listed
 UPDATE stores SET seen_at = $1, missed = 0 WHERE store = ANY($2)

@@ -9,19 +9,10 @@ import asyncpg
 import msgspec
 
 from splitcart_common.events import StoreDiscovered
-from splitcart_common.ids import scrape_id
+from splitcart_common.ids import company_of, scrape_id
 from splitcart_common.postgres import Connection, Pool
-from splitcart_scraper.domain.schedule import (
-    OLDEST,
-    Candidate,
-    Choice,
-    NothingDue,
-    Policy,
-    Standing,
-    nothing_due,
-    ranked,
-    standing,
-)
+from splitcart_scraper.domain.rests import NO_REST, Candidate, Rests, Standing, standing
+from splitcart_scraper.domain.schedule import OLDEST, Choice, NothingDue, Policy, nothing_due, ranked
 from splitcart_scraper.domain.scrape import Plan, Reason, Run, Scope
 from splitcart_scraper.store import Q
 
@@ -41,7 +32,7 @@ class Terms:
     wall: datetime
     lease: timedelta
     parser_version: str
-    rest: timedelta
+    rests: Rests
     scope: Scope = "full"
     policy: Policy = OLDEST
 
@@ -60,7 +51,7 @@ class Claim:
 
 async def candidates(pool: Pool, company: str) -> list[Candidate]:
     """Every store of a company, as the schedule sees it."""
-    return [_candidate(row) for row in await pool.fetch(Q["candidates"], company)]
+    return [_candidate(row) for row in await pool.fetch(Q["candidates"], company, None)]
 
 
 async def claim_next(
@@ -68,9 +59,9 @@ async def claim_next(
 ) -> Claim | NothingDue:
     """Take the next store of a company. Two workers, of whatever process, never get the same."""
     known = await candidates(pool, company)
-    order = ranked(known, terms.now, terms.wall, terms.policy, terms.rest)
+    order = ranked(known, terms.now, terms.wall, terms.rests, terms.policy)
     if not order:
-        return nothing_due(known, terms.now, terms.wall, terms.rest)
+        return nothing_due(known, terms.now, terms.wall, terms.rests)
     async with pool.acquire() as connection, connection.transaction():
         for choice in order[:MOST_TRIED]:
             claim = await _take(connection, choice, terms, entropy)
@@ -82,11 +73,11 @@ async def claim_next(
 async def claim_store(pool: Pool, store: str, terms: Terms, entropy: Callable[[int], bytes]) -> Claim | NothingDue:
     """Take one store by an operator's wish: its rest is not kept, a lease is."""
     async with pool.acquire() as connection, connection.transaction():
-        row = await connection.fetchrow(Q["candidate"], store)
+        row = await connection.fetchrow(Q["candidates"], company_of(store), store)
         if row is None:
             return NothingDue(f"{store} is not known: `splitcart stores discover` finds the stores there are")
         candidate = _candidate(row)
-        state = standing(candidate, terms.now, terms.wall, timedelta(0))
+        state = standing(candidate, terms.now, terms.wall, NO_REST)
         if state not in (Standing.DUE, Standing.INTERRUPTED):
             return NothingDue(f"{store} is {state}", next_lease_end_at=candidate.lease_until)
         choice = Choice(store, "asked for", "manual", state, candidate.last_claimed_at, candidate.lease_until)
@@ -174,6 +165,11 @@ def _candidate(row: asyncpg.Record) -> Candidate:
         last_claimed_at=row["last_claimed_at"],
         lease_until=row["lease_until"],
         closed=row["closed"],
+        scrapable=row["scrapable"],
+        scraped_from=row["scraped_from"],
+        incomplete=row["incomplete"],
+        anchor=row["anchor"],
+        confirmed_at=row["confirmed_at"],
     )
 
 

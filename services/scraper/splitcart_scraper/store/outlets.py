@@ -1,6 +1,6 @@
 """The stores on record, and the discoveries that find them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -47,6 +47,7 @@ async def end_discovery(
     *,
     discovery: UUID,
     at: datetime,
+    scrapable: Callable[[StoreDiscovered], bool],
     complete: bool,
     retry_at: datetime,
     prefix: str,
@@ -74,6 +75,7 @@ async def end_discovery(
             at,
             [outlet.store for outlet in changes.discovered],
             [_ENCODER.encode(outlet) for outlet in changes.discovered],
+            [scrapable(outlet) for outlet in changes.discovered],
         )
         await connection.execute(Q["listed"], at, list(changes.listed))
         await connection.execute(Q["missed"], list(changes.missed), list(changes.missed.values()))
