@@ -1,18 +1,21 @@
 """Laws of the simulated country: it is a function of its settings, and its numbers are the stated ones."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import combinations
 from statistics import mean, median
+from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from splitcart_sandbox.retailers.iga import IgaFace
-from splitcart_sandbox.retailers.profiles import PROFILES
-from splitcart_sandbox.retailers.web import Request
+from splitcart_sandbox.retailers.profiles import CHAIN_ZONES, PROFILES
+from splitcart_sandbox.retailers.server import FACES
+from splitcart_sandbox.retailers.shelves import Store
+from splitcart_sandbox.retailers.web import Face, Request
 from splitcart_sandbox.retailers.world import World, WorldSettings, second
 
 WEDNESDAY = datetime(2026, 9, 2, tzinfo=UTC)
@@ -31,8 +34,73 @@ def country(seed: int, company: str = "aldi") -> World:
 
 
 @cache
-def iga_face(seed: int) -> IgaFace:
-    return IgaFace(country(seed, "iga"))
+def face_of(seed: int, company: str) -> Face:
+    return FACES[company](country(seed, company))
+
+
+def answer(face: Face, request: Request, at: datetime) -> dict[str, Any]:
+    found = face.call(request).answer(second(at), None)
+    assert found.status == 200
+    return orjson.loads(found.body)
+
+
+def shown_by_iga(face: Face, store: Store, at: datetime) -> dict[str, int]:
+    path = f"api/storefront/stores/{store.outlet.retailer_ref}/categories/Grocery/search"
+    shown, total = dict[str, int](), 1
+    for skip in range(0, 1_000, 100):
+        if skip < total:
+            page = answer(face, Request("GET", path, {"take": "100", "skip": str(skip)}), at)
+            total = page["total"]
+            shown |= {item["sku"]: round(item["priceNumeric"] * 100) for item in page["items"]}
+    return shown
+
+
+def shown_by_coles(face: Face, store: Store, at: datetime) -> dict[str, int]:
+    """Of every department as data of the build the front page names, paid copies too."""
+    cookie = {"cookie": f"fulfillmentStoreId={store.outlet.store_id.zfill(4)}"}
+    front = face.call(Request("GET", "", {}, cookie)).answer(second(at), None).body.decode()
+    build, key = re.findall(r'"(?:buildId|BFF_API_SUBSCRIPTION_KEY)":"([^"]+)"', front)[::-1]
+    menu = {"operationName": "GetShopProductsMenu", "variables": {"storeId": f"COL:{store.outlet.store_id:0>4}"}}
+    headers = {"ocp-apim-subscription-key": key}
+    roots = answer(face, Request("POST", "api/graphql", {}, headers, orjson.dumps(menu)), at)["data"]["menuItems"]
+    shown: dict[str, int] = {}
+    for root in roots["items"]:
+        slug = root["seoToken"]
+        for page in range(1, 2 + (root["productCount"] - 1) // 48):
+            path = f"_next/data/{build}/en/browse/{slug}.json"
+            found = answer(face, Request("GET", path, {"slug": slug, "page": str(page)}, cookie), at)["pageProps"]
+            assert found["initStoreId"] == store.outlet.store_id.zfill(4)
+            for tile in found["searchResults"]["results"]:
+                if tile["_type"] == "PRODUCT" and tile["pricing"] is not None:
+                    price = round(tile["pricing"]["now"] * 100)
+                    assert shown.setdefault(str(tile["id"]), price) == price
+    return shown
+
+
+def shown_by_woolworths(face: Face, store: Store, at: datetime) -> dict[str, int]:
+    """Of every department until a page has nothing but promoted products, these too."""
+    browser = {"user-agent": "a browser"}
+    roots = answer(face, Request("GET", "apis/ui/PiesCategoriesWithSpecials", {}, browser), at)["Categories"]
+    shown: dict[str, int] = {}
+    for root in roots:
+        if root["Description"] == "Front of Store":
+            continue
+        for page in range(1, 100):
+            body = {"categoryId": root["NodeId"], "pageNumber": page, "pageSize": 36, "sortType": "Name"}
+            body |= {"isHideEverydayMarketProducts": True, "storeId": store.outlet.store_id}
+            request = Request("POST", "apis/ui/browse/category", {}, browser, orjson.dumps(body))
+            found = [tile for bundle in answer(face, request, at)["Bundles"] for tile in bundle["Products"]]
+            assert {tile["FulfilmentStoreId"] for tile in found} <= {int(store.outlet.store_id)}
+            for tile in found:
+                if tile["Price"] is not None:
+                    price = round(tile["Price"] * 100)
+                    assert shown.setdefault(str(tile["Stockcode"]), price) == price
+            if all(tile["IsSponsoredAd"] for tile in found):
+                break
+    return shown
+
+
+SHOWN = {"iga": shown_by_iga, "coles": shown_by_coles, "woolworths": shown_by_woolworths}
 
 
 def key_of(world: World, part: float) -> str:
@@ -159,25 +227,38 @@ def test_owners_range_and_price_for_themselves():
     assert abs(mean(map(len, lists.values())) - 2_200) < 60
 
 
-@given(seeds, fractions, whole_seconds)
-@settings(max_examples=25, deadline=None)
-def test_every_price_on_every_page_of_iga_is_true_at_that_second(seed, part, at):
-    world = country(seed, "iga")
-    face, store = iga_face(seed), world.store(key_of(world, part))
-    truth = world.price_list(store.key, at)
-    path = f"api/storefront/stores/{store.outlet.retailer_ref}/categories/Grocery/search"
-    shown: dict[str, int] = {}
-    for skip in range(0, len(truth), 100):
-        query = {"take": "100", "skip": str(skip)}
-        page = orjson.loads(face.call(Request("GET", path, query)).answer(second(at), None).body)
-        assert page["total"] == len(truth)
-        shown |= {item["sku"]: round(item["priceNumeric"] * 100) for item in page["items"]}
-    assert shown == truth
+@given(seeds, st.sampled_from(sorted(SHOWN)), fractions, whole_seconds)
+@settings(max_examples=45, deadline=None)
+def test_every_price_on_every_page_is_true_at_that_second(seed, company, part, at):
+    world = country(seed, company)
+    store = world.store(key_of(world, part))
+    if store.life.open(second(at)):
+        assert SHOWN[company](face_of(seed, company), store, at) == world.price_list(store.key, at)
 
 
-@pytest.mark.parametrize(("company", "turn", "day"), [("aldi", 0.03, 0.0005), ("iga", 0.20, 0.005)])
+@pytest.mark.parametrize("company", ["coles", "woolworths"])
+def test_chains_price_by_ten_zones_and_range_nearly_alike(company: str):
+    world = World(WorldSettings(seed=3, companies=(company,), stores=40, listings=1_500))
+    lists = open_lists(world, WEDNESDAY)
+    zone = {s.key: CHAIN_ZONES[s.life.zone(second(WEDNESDAY))] for s in world.stores()}
+    pairs = [(zone[a], zone[b], *shared(lists[a], lists[b])) for a, b in combinations(lists, 2)]
+    assert abs(mean(overlap for *_, overlap, _ in pairs) - 0.945) < 0.008
+    assert abs(mean(differ for a, b, _, differ in pairs if a is b) - 0.01) < 0.005
+    apart = [
+        (a.apart + b.apart, differ) for a, b, _, differ in pairs if a is not b and "remote" not in (a.name, b.name)
+    ]
+    assert abs(mean(stated for stated, _ in apart) + 0.01 - mean(differ for _, differ in apart)) < 0.008
+    far = [differ for a, b, _, differ in pairs if (a.name == "remote") != (b.name == "remote")]
+    assert abs(mean(far) - 0.30) < 0.03
+    assert abs(mean(map(len, lists.values())) - 1_500) < 60
+
+
+@pytest.mark.parametrize(
+    ("company", "turn", "day"),
+    [("aldi", 0.03, 0.0005), ("coles", 0.30, 0.005), ("iga", 0.20, 0.005), ("woolworths", 0.30, 0.005)],
+)
 def test_prices_turn_on_wednesday_and_hardly_move_between(company: str, turn: float, day: float):
-    world = World(WorldSettings(seed=3, companies=(company,), stores=6))
+    world = World(WorldSettings(seed=3, companies=(company,), stores=6, listings=1_000))
     turns, others = [], []
     for days in range(21):
         start = WEDNESDAY + timedelta(days=days)

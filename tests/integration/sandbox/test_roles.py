@@ -58,15 +58,19 @@ async def test_a_generation_of_ingest_is_seen_through_views_only(database: str) 
         for service in SERVICES:
             if service == "ingest":
                 continue
+            refused = [
+                "SELECT * FROM ingest_g1.prices",
+                "INSERT INTO read.prices VALUES (1)",
+                "DELETE FROM read.prices",
+                "DROP VIEW read.prices",
+                "CREATE OR REPLACE VIEW read.prices AS SELECT 1 AS cents",
+                "CREATE SCHEMA mine",
+            ]
+            if service != "grouping":  # which shows groups there
+                refused.append("CREATE VIEW read.mine AS SELECT 1 AS one")
             async with connected(service_dsn(database, service)) as reader:
                 assert await reader.fetchval("SELECT cents FROM read.prices") == 350
-                for attempt in (
-                    "SELECT * FROM ingest_g1.prices",
-                    "INSERT INTO read.prices VALUES (1)",
-                    "DELETE FROM read.prices",
-                    "CREATE VIEW read.mine AS SELECT 1 AS one",
-                    "CREATE SCHEMA mine",
-                ):
+                for attempt in refused:
                     with pytest.raises(asyncpg.InsufficientPrivilegeError):
                         await reader.execute(attempt)
         # A swap: the views are made again on the next generation, and are seen as before.
@@ -77,6 +81,21 @@ async def test_a_generation_of_ingest_is_seen_through_views_only(database: str) 
         )
         async with connected(service_dsn(database, "gateway")) as gateway:
             assert await gateway.fetchval("SELECT count(*) FROM read.prices") == 0
+
+
+async def test_groups_are_seen_by_all_and_made_by_grouping(database: str) -> None:
+    async with connected(service_dsn(database, "grouping")) as grouping:
+        await grouping.execute(
+            "CREATE TABLE grouping.members (store text); INSERT INTO grouping.members VALUES ('aldi:G1');"
+            "CREATE VIEW read.group_members AS SELECT store FROM grouping.members"
+        )
+    for service in SERVICES:
+        async with connected(service_dsn(database, service)) as reader:
+            assert await reader.fetchval("SELECT store FROM read.group_members") == "aldi:G1"
+            if service != "grouping":
+                for attempt in ("SELECT * FROM grouping.members", "DELETE FROM read.group_members"):
+                    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                        await reader.execute(attempt)
 
 
 async def test_extensions_serve_every_role_even_with_an_own_schema_first(database: str) -> None:

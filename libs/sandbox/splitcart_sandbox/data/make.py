@@ -11,7 +11,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from splitcart_sandbox.data.placing import leaf_by_words, placed, words
 
 HERE = Path(__file__).parent
 SUPERMARKETS = {
@@ -27,17 +29,35 @@ OUTLET_FIELDS = (
     "company", "store_id", "retailer_ref", "name", "address", "suburb", "state", "postcode",
     "latitude", "longitude",
 )  # fmt: skip
-PROMOTIONAL = ("Lower Prices", "Super Savers", "Limited Time Only", "Front of Store")
-"""Roots of Aldi's tree that gather products of other roots, or of a season."""
+GATHERING: Final = {
+    "aldi": ("Lower Prices", "Super Savers", "Limited Time Only", "Front of Store"),
+    "coles": (
+        "Down Down", "Big Pack Value", "Bonus Entry Products", "Deliver More Range", "Liquorland", "Tobacco",
+    ),
+    "iga": (),
+    "woolworths": (
+        "Specials", "Meal Occasions", "Lunch Box", "Beer, Wine & Spirits", "Everyday Market", "Electronics",
+        "Home & Lifestyle", "Front of Store",
+    ),
+}  # fmt: skip
+"""Roots that are no home of a product: they gather those of other roots, or of a season, or another seller's."""
+
+SPECIALS = "_SPECIALS"
+"""How the key of a node ends that gathers what is reduced among its siblings."""
 
 ALDI_FILES = ("aldi_products_2026-06-29.jsonl", "aldi_products_2025-09.jsonl")
 """Newest first: a sku that is in both keeps its newest row."""
 
+IGA_NAMES = {"key": "identifier", "name": "displayName", "children": "children"}
+COLES_NAMES = {"key": "id", "name": "name", "urlSlugText": "seoToken", "children": "childItems"}
+WOOLWORTHS_NAMES = {
+    "key": "NodeId", "name": "Description", "order": "DisplayOrder", "urlSlugText": "UrlFriendlyName",
+    "children": "Children",
+}  # fmt: skip
+"""What companies call the fields of a node."""
+
 BY_WEIGHT = re.compile(r"8006\d{4}")
 """Skus of IGA's produce that is sold by the piece and priced by the kilogram."""
-
-UNTELLING = frozenset({"and", "for", "food", "other", "the", "with"})
-"""Words of category names that say nothing about what is in them."""
 
 
 def outlets(rows: Iterable[dict[str, str]]) -> Iterator[dict[str, Any]]:
@@ -62,16 +82,16 @@ def outlets(rows: Iterable[dict[str, str]]) -> Iterator[dict[str, Any]]:
         }
 
 
-def leaves(tree: list[dict[str, Any]], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The path of every leaf of a category tree, without those under a promotional root."""
+def leaves(
+    tree: list[dict[str, Any]], gathering: tuple[str, ...], above: tuple[str, ...] = ()
+) -> Iterator[tuple[str, ...]]:
+    """The path of every leaf of a category tree that can be a product's home."""
     for node in tree:
         path = (*above, node["name"])
-        if path[0] in PROMOTIONAL:
+        if path[0] in gathering or node["key"].endswith(SPECIALS):
             continue
-        if node["children"]:
-            yield from leaves(node["children"], path)
-        else:
-            yield path
+        below = list(leaves(node["children"], gathering, path))
+        yield from below or [path]
 
 
 def iga_rows(rows: Iterable[dict[str, Any]], paths: list[tuple[str, ...]]) -> Iterator[dict[str, Any]]:
@@ -81,13 +101,13 @@ def iga_rows(rows: Iterable[dict[str, Any]], paths: list[tuple[str, ...]]) -> It
     is taken. A row that shares none, or that has no category at all, is dropped.
     """
     spelled = {"/".join(path[1:]).casefold() for path in paths}
-    words = {path: [_words(name) for name in path[2:]] for path in paths}
+    below = {path: [words(name) for name in path[2:]] for path in paths}
     for row in rows:
         known = row["category_path"]
         if "/".join(known).casefold() in spelled:
             path: list[str] | tuple[str, ...] | None = ["Grocery", *known]
         else:
-            path = _leaf_by_words(_words(row["name"]), known, words)
+            path = leaf_by_words(words(row["name"]), known, below)
         if path is None:
             continue
         brand = None if "brand" in row.get("inferred", ()) else row["brand"]
@@ -95,23 +115,6 @@ def iga_rows(rows: Iterable[dict[str, Any]], paths: list[tuple[str, ...]]) -> It
         if BY_WEIGHT.fullmatch(row["sku"]) and row["unit_price"] == price and re.fullmatch(r"\d+g", size):
             price = price * int(size.removesuffix("g")) / 1000
         yield {**row, "category_path": path, "brand": brand, "price": price}
-
-
-def _leaf_by_words(
-    name: set[str], known: list[str], words: dict[tuple[str, ...], list[set[str]]]
-) -> tuple[str, ...] | None:
-    """The leaf below a known part of a path whose own and parents' names share most with a product's."""
-    found, best = None, 0.0
-    for path, (*above, leaf) in words.items():
-        shared = 2 * len(name & leaf) / max(len(leaf), 1) + sum(bool(name & parent) for parent in above)
-        if known and path[1].casefold() == known[0].casefold() and shared > best:
-            found, best = path, shared
-    return found
-
-
-def _words(text: str) -> set[str]:
-    """Words of three letters and more, in the singular as far as an s goes."""
-    return {word.removesuffix("s") for word in re.findall(r"[a-z]{3,}", text.casefold())} - UNTELLING
 
 
 def products(rows: Iterable[dict[str, Any]], paths: Iterable[tuple[str, ...]]) -> Iterator[list[Any]]:
@@ -140,11 +143,15 @@ def nodes(tree: list[dict[str, Any]]) -> list[list[Any]]:
     return [[n["key"], n["order"], n["name"], n["urlSlugText"], nodes(n["children"])] for n in tree]
 
 
-def iga_tree(node: dict[str, Any]) -> dict[str, Any]:
-    """A node of IGA's hierarchy under Aldi's names; IGA gives no order and no slug."""
-    children = [iga_tree(child) for child in node.get("children", ())]
-    named = {"key": node["identifier"], "name": node["displayName"]}
-    return {**named, "order": None, "urlSlugText": "", "children": children}
+def renamed(node: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """A node of another company's tree under Aldi's names; None for the order, no slug where it gives none.
+
+    `names` are that company's for key, name, children and, where there are such, order and urlSlugText.
+    """
+    children = [renamed(child, names) for child in node.get(names["children"], ())]
+    order, slug = node.get(names.get("order", "")), node.get(names.get("urlSlugText", ""), "")
+    named = {"key": node[names["key"]], "name": node[names["name"]]}
+    return {**named, "order": order, "urlSlugText": slug, "children": children}
 
 
 def write(name: str, lines: Iterable[str]) -> None:
@@ -166,9 +173,17 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
 
 def write_company(company: str, rows: Iterable[dict[str, Any]], tree: list[dict[str, Any]]) -> None:
     """Write a company's products, by sku, and its category tree."""
-    kept = sorted(products(rows, leaves(tree)), key=lambda row: str(row[0]))
+    kept = sorted(products(rows, leaves(tree, GATHERING[company])), key=lambda row: str(row[0]))
     write(f"products_{company}.jsonl.gz", map(compact, kept))
     write(f"categories_{company}.json.gz", [compact(nodes(tree))])
+
+
+def write_chain(source: Path, company: str, roots: str, names: dict[str, str]) -> None:
+    """The same for a company whose rows lack a leaf of the tree as often as not."""
+    found = json.loads((source / f"categories_{company}.json").read_text(encoding="utf-8"))[roots]
+    tree = [renamed(node, names) for node in found]
+    rows = placed(read(source / f"{company}_products.jsonl"), list(leaves(tree, GATHERING[company])))
+    write_company(company, rows, tree)
 
 
 def main(source: Path) -> None:
@@ -178,10 +193,11 @@ def main(source: Path) -> None:
     write("outlets.jsonl.gz", (compact([row[field] for field in OUTLET_FIELDS]) for row in found))
     tree = json.loads((source / "categories_aldi.json").read_text(encoding="utf-8"))["data"]
     write_company("aldi", chain.from_iterable(read(source / name) for name in ALDI_FILES), tree)
-    tree = iga_tree(json.loads((source / "categories_iga.json").read_text(encoding="utf-8"))["hierarchy"])[
-        "children"
-    ]
-    write_company("iga", iga_rows(read(source / "iga_products.jsonl"), list(leaves(tree))), tree)
+    root = json.loads((source / "categories_iga.json").read_text(encoding="utf-8"))["hierarchy"]
+    tree = renamed(root, IGA_NAMES)["children"]
+    write_company("iga", iga_rows(read(source / "iga_products.jsonl"), list(leaves(tree, ()))), tree)
+    write_chain(source, "coles", "items", COLES_NAMES)
+    write_chain(source, "woolworths", "Categories", WOOLWORTHS_NAMES)
 
 
 if __name__ == "__main__":

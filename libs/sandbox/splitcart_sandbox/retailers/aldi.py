@@ -13,11 +13,11 @@ import orjson
 from splitcart_sandbox.retailers.aldi_catalogue import AldiCatalogue
 from splitcart_sandbox.retailers.aldi_shapes import MISSING, Tile, service_point, tree
 from splitcart_sandbox.retailers.catalogue import on_shelf
+from splitcart_sandbox.retailers.finder import nearest
 from splitcart_sandbox.retailers.noise import I64
 from splitcart_sandbox.retailers.shelves import NOT_SOLD, Shelf, Store
 from splitcart_sandbox.retailers.web import Answer, Call, Hides, Request, decimal, json_answer, number
 from splitcart_sandbox.retailers.world import World
-from splitcart_sandbox.retailers.zones import kilometres
 
 NEARBY_KM: Final = 50.0
 """How far service points are nearby: around Glenmore Park this finds what the real endpoint counted, about 47."""
@@ -78,13 +78,8 @@ class AldiFace:
             return _error(400, "latitude and longitude are required")
         if limit is None or offset is None:
             return _error(400, "limit and offset are out of range")
-        here = (latitude, longitude)
-        near = sorted(
-            (kilometres(here, (store.outlet.latitude, store.outlet.longitude)), store.key, store)
-            for store in self._world.stores.values()
-            if store.life.open(at)
-        )
-        within = [(distance, store) for distance, _, store in near if distance <= NEARBY_KM]
+        near = nearest(self._world.stores.values(), (latitude, longitude), at)
+        within = [(distance, store) for distance, store in near if distance <= NEARBY_KM]
         if query.get("includeNearbyServicePoints") != "true":
             within = within[:1]
         data = [service_point(store.outlet, distance, at) for distance, store in within[offset : offset + limit]]

@@ -59,5 +59,10 @@ def nodes_down_to(nodes: Mapping[Path, Category], path: Path) -> tuple[Category,
 
 def on_shelf(numbers: I64, shelf: Shelf, products: Sequence[Product], hides: Hides) -> list[int]:
     """Those of the products that a store sells, in their order, without those a short category hides."""
-    sold: list[int] = numbers[shelf.prices[numbers] != NOT_SOLD].tolist()
-    return sold if hides is None else [number for number in sold if not hides(products[number].sku)]
+    return unhidden(numbers[shelf.prices[numbers] != NOT_SOLD], products, hides)
+
+
+def unhidden(numbers: I64, products: Sequence[Product], hides: Hides) -> list[int]:
+    """The numbers without those of products that a short category hides."""
+    every: list[int] = numbers.tolist()
+    return every if hides is None else [number for number in every if not hides(products[number].sku)]

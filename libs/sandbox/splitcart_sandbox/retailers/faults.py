@@ -37,6 +37,18 @@ class Fault(StrEnum):
     """A category of a store lacks a part of its listings, the same ones on all its pages."""
     EMPTY = "empty"
     """200 with no body."""
+    DUPLICATES = "duplicates"
+    """A page of a listing bears some of its products twice."""
+    MISSING_PRICES = "missing-prices"
+    """A page of a listing lacks the prices of some of its products."""
+    NEW_BUILD = "new-build"
+    """The shop is deployed anew: addresses that bear the build id of before are unknown from now on."""
+    STORE_IGNORED = "store-ignored"
+    """The answer is about the company's default store, whichever was asked for."""
+
+
+OWN: Final = frozenset({Fault.DUPLICATES, Fault.MISSING_PRICES, Fault.NEW_BUILD, Fault.STORE_IGNORED})
+"""What only a company's face can carry out, and happens to no call that has no way of its own for it."""
 
 
 Rates = Mapping[Fault, float]
@@ -51,12 +63,22 @@ PROFILES: Final[Mapping[str, Rates]] = {
     "hostile": {
         Fault.DROP: 0.02, Fault.TIMEOUT: 0.005, Fault.THROTTLED: 0.03, Fault.ERROR: 0.02, Fault.UNAVAILABLE: 0.02,
         Fault.TRUNCATED: 0.02, Fault.BOT_WALL: 0.02, Fault.SHORT_CATEGORY: 0.05, Fault.EMPTY: 0.01,
+        Fault.DUPLICATES: 0.01, Fault.MISSING_PRICES: 0.005, Fault.NEW_BUILD: 0.001, Fault.STORE_IGNORED: 0.001,
     },
 }  # fmt: skip
 """Rates by the name they are asked for in settings."""
 
 HIDDEN_SHARE: Final = 0.4
 """Share of a short category's listings that is missing."""
+
+PAGE_FAULTS: Final = (Fault.DUPLICATES, Fault.MISSING_PRICES, Fault.STORE_IGNORED)
+"""Those of `OWN` that a page of a listing meets."""
+
+REPEATED: Final = 6
+"""Products at the top of a page that a page with duplicates bears again."""
+
+MISSING_SHARE: Final = 0.2
+"""Share of products that lack their price on a page with missing prices."""
 
 
 @dataclass(slots=True)
@@ -80,6 +102,8 @@ class Script:
         wanted = (company, self.call or call.kind, self.store or call.store)
         if wanted != (self.company, call.kind, call.store) or (self.until is not None and at >= self.until):
             return False
+        if self.fault in OWN and self.fault not in call.own:
+            return False
         if self.fault is Fault.SHORT_CATEGORY:
             if call.kind != "listing" or not call.category:
                 return False
@@ -91,6 +115,11 @@ class Script:
             self.count -= 1
         self.short.add((call.store, call.category))
         return True
+
+
+def lacks_price(sku: str) -> bool:
+    """Whether a product is among those that lack their price where prices are missing."""
+    return fraction("missing", sku) < MISSING_SHARE
 
 
 class Faults:
@@ -130,7 +159,7 @@ class Faults:
         for fault, rate in self._rates.items():
             if fault is not Fault.SHORT_CATEGORY:
                 if draw < rate:
-                    return fault
+                    return fault if fault not in OWN or fault in call.own else None
                 draw -= rate
         return Fault.SHORT_CATEGORY if self._short(company, call, at) else None
 
@@ -150,7 +179,7 @@ class Faults:
 
 
 def answer_of(fault: Fault, answer: Answer, wall: Answer, retry_after_seconds: int) -> Answer:
-    """What a client gets instead of an answer. DROP, TIMEOUT and SHORT_CATEGORY are left to the server."""
+    """What a client gets instead of an answer. DROP, TIMEOUT, SHORT_CATEGORY and `OWN` are left to others."""
     retry = {"retry-after": str(retry_after_seconds)}
     instead = {
         Fault.THROTTLED: Answer(429, b'{"errors":[{"status":429,"detail":"Too Many Requests"}]}', retry),

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import orjson
 
-from splitcart_sandbox.retailers.iga_sizes import Measure, Size, measure_of, size_of, unit
-from splitcart_sandbox.retailers.noise import fraction, salt
-from splitcart_sandbox.retailers.rendering import dollars, uuid_of
+from splitcart_sandbox.retailers.iga_sizes import unit, unit_price
+from splitcart_sandbox.retailers.noise import fraction
+from splitcart_sandbox.retailers.rendering import dollars, in_store_code, uuid_of
+from splitcart_sandbox.retailers.sizes import Measure, Size, measure_of, size_of
 from splitcart_sandbox.retailers.source import Category, Outlet, Product
 
 HIERARCHY: Final = "retailer-prod-v3"
@@ -94,7 +95,7 @@ class IgaTile:
             "price": dollars(now),
             "priceNumeric": now / 100,
             "wholePrice": now / 100,
-            "pricePerUnit": self._measure.price(now),
+            "pricePerUnit": unit_price(self._measure, now),
         }
         if now >= regular:
             return _regular(shown)
@@ -173,19 +174,12 @@ def _fixed(
 
 
 def barcode(product: Product, seed: int) -> str | None:
-    """The till's number of produce; else, for most, the product's own barcode or one of the store's making.
-
-    The latter begin with 2, which GS1 keeps free for codes that mean nothing outside of a shop.
-    """
+    """The till's number of produce; else, for most, the product's own barcode or one of the store's making."""
     if _PRODUCE.fullmatch(product.sku):
         return product.sku[-5:]
     if fraction(seed, "barcode", product.sku) >= BARCODE_SHARE:
         return None
-    if product.barcode:
-        return product.barcode
-    body = f"2{salt('in-store', product.sku) % 10**11:011}"
-    check = -sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(body)) % 10
-    return f"{body}{check}"
+    return product.barcode or in_store_code(product.sku)
 
 
 def _breadcrumbs(path: Sequence[Category]) -> list[dict[str, str]]:

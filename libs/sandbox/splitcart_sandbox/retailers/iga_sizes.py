@@ -1,11 +1,9 @@
-"""Sizes as IGA shows them: so much of a unit, and what the unit price is for."""
+"""Sizes and unit prices as IGA shows them."""
 
-import re
-from dataclasses import dataclass
 from typing import Any, Final
 
 from splitcart_sandbox.retailers.rendering import dollars
-from splitcart_sandbox.retailers.source import Product
+from splitcart_sandbox.retailers.sizes import Measure
 
 UNITS: Final = {
     "": ("Each", "each"), "g": ("Gram", "gram"), "kg": ("Kilogram", "kilogram"),
@@ -13,53 +11,11 @@ UNITS: Final = {
 }  # fmt: skip
 """Abbreviation of a unit -> its label and type."""
 
-_SHOWN: Final = {"g": 100, "ml": 100}
-"""Of how many a unit's price is given, where it is not of one."""
 
-_SOURCE: Final = {"1kg": ("g", 100, 10), "1l": ("ml", 100, 10), "1.0each": ("", 1, 1)}
-"""Unit of the source's unit price -> unit and amount it is shown for, and by what it is divided for that."""
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """So much of a unit of `UNITS`."""
-
-    amount: float
-    unit: str
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """What a unit price is for, and what it is of a price."""
-
-    unit: str
-    amount: int
-    share: float
-
-    def price(self, cents: int) -> str:
-        """The unit price of goods at so many cents, for example ``$3.52/100g``."""
-        amount = "" if self.amount == 1 else self.amount
-        return f"{dollars(round(cents * self.share))}/{amount}{self.unit or 'ea'}"
-
-
-EACH: Final = Size(1, "")
-
-
-def size_of(text: str | None) -> Size:
-    """``227g`` as 227 grams; `EACH` for what is not so much of a unit that IGA knows."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(kg|g|ml|l)", (text or "").casefold())
-    return EACH if match is None or not float(match[1]) else Size(float(match[1]), match[2])
-
-
-def measure_of(product: Product, size: Size) -> Measure:
-    """By the size where there is one, else as the source compares it, else each."""
-    if size != EACH:
-        amount = _SHOWN.get(size.unit, 1)
-        return Measure(size.unit, amount, amount / size.amount)
-    if product.unit_price is None or product.unit not in _SOURCE:
-        return Measure("", 1, 1.0)
-    abbreviation, amount, divisor = _SOURCE[product.unit]
-    return Measure(abbreviation, amount, product.unit_price / divisor / product.price)
+def unit_price(measure: Measure, price: int) -> str:
+    """The unit price of goods at so many cents, for example ``$3.52/100g``."""
+    amount = "" if measure.amount == 1 else measure.amount
+    return f"{dollars(measure.cents(price))}/{amount}{measure.unit or 'ea'}"
 
 
 def unit(abbreviation: str, amount: float) -> dict[str, Any]:

@@ -54,6 +54,20 @@ class CompanyProfile:
 
 CLEARANCE_SLOT: Final = 28 * DAY
 
+CHAIN_ZONES: Final = (
+    Zone("nsw-metro", 0.015, ("NSW", "ACT"), ("metro",)),
+    Zone("nsw-country", 0.030, ("NSW", "ACT"), ("country",)),
+    Zone("vic-metro", 0.020, ("VIC",), ("metro",)),
+    Zone("vic-country", 0.035, ("VIC",), ("country",)),
+    Zone("qld-metro", 0.025, ("QLD",), ("metro",)),
+    Zone("qld-country", 0.040, ("QLD",), ("country",)),
+    Zone("sa", 0.030, ("SA",), ("metro", "country")),
+    Zone("wa", 0.045, ("WA",), ("metro", "country")),
+    Zone("tas", 0.050, ("TAS",), ("metro", "country")),
+    Zone("remote", 0.270, ("NSW", "NT", "QLD", "SA", "WA"), ("remote",)),
+)
+"""How Coles and Woolworths price: two zones 3 to 10 % apart, the remote one of every state 30 % from each."""
+
 PROFILES: Final[Mapping[str, CompanyProfile]] = {
     "aldi": CompanyProfile(
         company="aldi",
@@ -68,6 +82,15 @@ PROFILES: Final[Mapping[str, CompanyProfile]] = {
         drift_per_day=0.0005,
         special_depths=(10, 15, 20, 25, 30),
     ),
+    "coles": CompanyProfile(
+        company="coles",
+        listings=15_000,
+        zoning=by_geography(*CHAIN_ZONES),
+        range_overlap=0.945,
+        turn_share=0.30,
+        drift_per_day=0.005,
+        special_depths=(10, 20, 20, 20, 25, 30, 30, 40, 50, 50, 50, 50),
+    ),
     "iga": CompanyProfile(
         company="iga",
         listings=2_200,
@@ -80,6 +103,15 @@ PROFILES: Final[Mapping[str, CompanyProfile]] = {
         drift_per_day=0.005,
         special_depths=(10, 15, 20, 20, 25, 30, 35, 40, 50),
         web_shop_only=True,
+    ),
+    "woolworths": CompanyProfile(
+        company="woolworths",
+        listings=15_000,
+        zoning=by_geography(*CHAIN_ZONES),
+        range_overlap=0.945,
+        turn_share=0.30,
+        drift_per_day=0.005,
+        special_depths=(10, 10, 10, 20, 20, 20, 25, 30, 40, 40, 50, 50, 50),
     ),
 }
 """Every company the simulator can play, by its key."""

@@ -1,6 +1,6 @@
 """Which outlets and products a simulated country is made of when it is smaller than the real one."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from math import ceil
 from typing import Final
@@ -49,9 +49,21 @@ def choose_products(
     needed = ceil(listings / range_share(profile))
     if needed >= len(products):
         return tuple(products)
-    size = Counter(product.category_path for product in products)
-    fit = {path: 0 if count in WELL_FILLED else 2 - (count > WELL_FILLED.stop) for path, count in size.items()}
-    order = sorted(size, key=lambda path: (fit[path], salt(seed, "category", *path)))
-    rank = {path: number for number, path in enumerate(order)}
-    ranked = sorted(products, key=lambda p: (rank[p.category_path], salt(seed, "product", p.sku)))
-    return tuple(sorted(ranked[:needed], key=lambda product: product.sku))
+    filed: defaultdict[tuple[str, ...], list[Product]] = defaultdict(list)
+    for product in products:
+        filed[product.category_path].append(product)
+
+    def fit(path: tuple[str, ...]) -> int:
+        count = len(filed[path])
+        return 0 if count in WELL_FILLED else 2 - (count > WELL_FILLED.stop)
+
+    chosen: list[Product] = []
+    for path in sorted(filed, key=lambda path: (fit(path), salt(seed, "category", *path))):
+        missing = needed - len(chosen)
+        if missing == 0:
+            break
+        if missing < len(filed[path]):
+            # Of the last category no more than there is room for.
+            filed[path] = sorted(filed[path], key=lambda p: salt(seed, "product", p.sku))[:missing]
+        chosen += filed[path]
+    return tuple(sorted(chosen, key=lambda product: product.sku))

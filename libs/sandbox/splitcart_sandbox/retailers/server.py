@@ -15,19 +15,26 @@ from granian.server.embed import Server
 
 from splitcart_common.clock import Clock
 from splitcart_sandbox.retailers.aldi import AldiFace
+from splitcart_sandbox.retailers.coles import ColesFace
 from splitcart_sandbox.retailers.faults import PROFILES, Fault, Faults, answer_of, script_of
 from splitcart_sandbox.retailers.iga import IgaFace
 from splitcart_sandbox.retailers.ledger import Ledger
 from splitcart_sandbox.retailers.settings import SimulatorSettings
 from splitcart_sandbox.retailers.truth import Truth
 from splitcart_sandbox.retailers.web import Answer, Face, RefusedError, Request, body_of, json_answer
+from splitcart_sandbox.retailers.woolworths import WoolworthsFace
 from splitcart_sandbox.retailers.world import World, second
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-FACES: Final[Mapping[str, Callable[[World], Face]]] = {"aldi": AldiFace, "iga": IgaFace}
+FACES: Final[Mapping[str, Callable[[World], Face]]] = {
+    "aldi": AldiFace,
+    "coles": ColesFace,
+    "iga": IgaFace,
+    "woolworths": WoolworthsFace,
+}
 """How each company shows itself."""
 
 
@@ -81,7 +88,7 @@ class Simulator:
             if fault is Fault.TIMEOUT:
                 await self._linger(receive)
             hides = self.faults.hides(face.company, call) if fault is Fault.SHORT_CATEGORY else None
-            answer = call.answer(at, hides)
+            answer = call.own.get(fault or "", call.answer)(at, hides)
         if fault is Fault.DROP:
             await _drop(send, answer)
         elif fault is None:

@@ -46,6 +46,9 @@ class RefusedError(Exception):
 Hides = Callable[[str], bool] | None
 """Whether a sku is missing from a category's pages, None if none is: how a short category reaches a face."""
 
+Answering = Callable[[int, Hides], Answer]
+"""The answer at the second it is priced at, without what is to be hidden."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -53,13 +56,15 @@ class Call:
 
     `kind` is ``stores``, ``categories``, ``listing``, ``product`` or ``other``. `store` is the store's id as its
     key has it, or what the request calls a store that is unknown; `category` is as the request names it. Both are
-    empty where it names none. `answer` takes the second it is priced at, and what to hide.
+    empty where it names none. `own` is what answers instead where a fault happens that only the company's face
+    can carry out, by the fault's name.
     """
 
     kind: str
     store: str
     category: str
-    answer: Callable[[int, Hides], Answer]
+    answer: Answering
+    own: Mapping[str, Answering] = field(default_factory=dict)
 
 
 class Face(Protocol):

@@ -4,14 +4,17 @@ from collections import Counter
 
 import pytest
 
-from splitcart_sandbox.retailers.faults import PROFILES, Fault, Faults, Script, answer_of, script_of
+from splitcart_sandbox.retailers.faults import OWN, PROFILES, Fault, Faults, Script, answer_of, script_of
 from splitcart_sandbox.retailers.web import Answer, Call
 
 ANSWER, WALL = Answer(200, b'{"data":[]}'), Answer(403, b"<HTML>", {}, "text/html")
 
 
-def call(kind: str = "listing", store: str = "G1", category: str = "5") -> Call:
-    return Call(kind, store, category, lambda _at, _hides: ANSWER)
+def call(
+    kind: str = "listing", store: str = "G1", category: str = "5", own: frozenset[Fault] = frozenset()
+) -> Call:
+    ways = {fault.value: lambda _at, _hides: ANSWER for fault in own}
+    return Call(kind, store, category, lambda _at, _hides: ANSWER, ways)
 
 
 def test_no_profile_no_fault():
@@ -23,12 +26,24 @@ def test_no_profile_no_fault():
 def test_rates_are_met_and_repeat(profile: str):
     rates = PROFILES[profile]
     faults, again = Faults(1, rates), Faults(1, rates)
-    run = [faults.decide("aldi", call(category=""), 0) for _ in range(20_000)]
-    assert run == [again.decide("aldi", call(category=""), 0) for _ in range(20_000)]
+    every = call(category="", own=OWN)
+    run = [faults.decide("coles", every, 0) for _ in range(20_000)]
+    assert run == [again.decide("coles", every, 0) for _ in range(20_000)]
     met = Counter(run)
     for fault in set(Fault) - {Fault.SHORT_CATEGORY}:
         assert abs(met[fault] / 20_000 - rates.get(fault, 0)) < 0.004
-    assert run != [Faults(2, rates).decide("aldi", call(category=""), 0) for _ in range(20_000)]
+    assert run != [Faults(2, rates).decide("coles", every, 0) for _ in range(20_000)]
+
+
+def test_a_fault_that_only_a_face_can_carry_out_happens_to_no_other():
+    faults = Faults(1, dict.fromkeys(OWN, 0.25))
+    assert {faults.decide("aldi", call(), 0) for _ in range(100)} == {None}
+    assert {faults.decide("coles", call(own=OWN), 0) for _ in range(100)} == OWN
+    faults = Faults(1, {})
+    faults.order(Script("coles", Fault.NEW_BUILD, count=1))
+    assert faults.decide("coles", call("other"), 0) is None
+    able = call(own=frozenset({Fault.NEW_BUILD}))
+    assert [faults.decide("coles", able, 0) for _ in range(2)] == [Fault.NEW_BUILD, None]
 
 
 def test_short_categories_by_rate_stay_short_for_the_day():
@@ -81,7 +96,7 @@ def test_what_a_client_gets():
     assert got[Fault.TRUNCATED].body == b'{"dat'
     assert got[Fault.BOT_WALL] is WALL
     assert (got[Fault.EMPTY].status, got[Fault.EMPTY].body) == (200, b"")
-    assert got[Fault.SHORT_CATEGORY] is ANSWER
+    assert all(got[fault] is ANSWER for fault in (Fault.SHORT_CATEGORY, *OWN))
 
 
 def test_orders():

@@ -55,10 +55,27 @@ def test_what_the_country_does_not_have_is_said():
         world.price_at(world.stores()[0].key, "1", WorldSettings().origin)
     iga = World(WorldSettings(companies=("iga",), listings=60))
     assert len(iga.stores()) == 928
-    with pytest.raises(ValueError, match="no such company: bigmart; there are aldi, iga"):
+    with pytest.raises(ValueError, match="no such company: bigmart; there are aldi, coles, iga, woolworths"):
         WorldSettings(companies=("bigmart",))
     with pytest.raises(ValueError, match="3 zones"):
         World(WorldSettings(zones=9))
+
+
+@pytest.mark.parametrize("company", ["coles", "woolworths"])
+def test_a_small_pool_of_a_chain_is_of_few_departments_leaves(company: str):
+    pool = choose_products(source.products(company), PROFILES[company], 450, 1)
+    assert 480 < len(pool) < 560
+    assert len({product.category_path for product in pool}) < 25
+
+
+@pytest.mark.parametrize("company", ["coles", "woolworths"])
+def test_a_full_size_store_of_a_chain_carries_nearly_all_that_is_known_of_it(company: str):
+    products = source.products(company)
+    pool = choose_products(products, PROFILES[company], PROFILES[company].listings, 1)
+    assert pool == products
+    assert len(pool) > 14_500
+    assert len({product.sku for product in pool}) == len(pool)
+    assert all(0 < product.price < 1_000_000 and product.sku.isdecimal() for product in pool)
 
 
 def test_every_company_has_a_face():
