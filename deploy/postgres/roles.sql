@@ -63,11 +63,14 @@ CREATE SCHEMA IF NOT EXISTS grouping AUTHORIZATION splitcart_grouping;
 CREATE SCHEMA IF NOT EXISTS substitutions AUTHORIZATION splitcart_substitutions;
 CREATE SCHEMA IF NOT EXISTS gateway AUTHORIZATION splitcart_gateway;
 
--- What others may see: views of ingest, which run with ingest's rights on its tables.
+-- What others may see: views of ingest and of grouping, which run with their maker's rights on its tables.
 CREATE SCHEMA IF NOT EXISTS read AUTHORIZATION splitcart_ingest;
 GRANT USAGE ON SCHEMA read TO splitcart_scraper, splitcart_grouping, splitcart_substitutions, splitcart_gateway;
+GRANT CREATE ON SCHEMA read TO splitcart_grouping;
 GRANT SELECT ON ALL TABLES IN SCHEMA read TO splitcart_scraper, splitcart_grouping, splitcart_substitutions, splitcart_gateway;
 ALTER DEFAULT PRIVILEGES FOR ROLE splitcart_ingest IN SCHEMA read
     GRANT SELECT ON TABLES TO splitcart_scraper, splitcart_grouping, splitcart_substitutions, splitcart_gateway;
+ALTER DEFAULT PRIVILEGES FOR ROLE splitcart_grouping IN SCHEMA read
+    GRANT SELECT ON TABLES TO splitcart_scraper, splitcart_ingest, splitcart_substitutions, splitcart_gateway;
 
 COMMIT;

@@ -6,7 +6,7 @@ effect, outbox, new position. Delivery is at least once, and the position makes 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,77 +30,46 @@ POLL_MILLISECONDS = 100
 FULL_MILLISECONDS = 5
 """How long to wait for room where as much is held as may be."""
 
+Bounds = Callable[[TopicPartition], Awaitable[tuple[int, int]]]
 
-@dataclass(slots=True)
-class ConsumerLoop:
-    """Consumes topics for one service and purpose; the group is ``<prefix>.<service>.<purpose>``."""
+
+@dataclass(slots=True, kw_only=True)
+class Lanes:
+    """The partitions that are this process's, a lane each, whoever fetches for them."""
 
     service: str
-    purpose: str
     topics: Sequence[Topic]
     handler: Handler
     pool: Pool
-    bootstrap: str
     prefix: str
     clock: Clock
     health: Health
-    instance: str | None = None
     limits: Limits = field(default_factory=Limits)
     _lanes: dict[TopicPartition, Lane] = field(default_factory=dict)
     _failed: asyncio.Future[None] | None = None
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Consume until `stop`; an error that is neither transient nor a message's own passes through.
-
-        Raises positions.PositionError where the log no longer holds, or does not yet reach, a stored position.
-        """
+    def begin(self) -> asyncio.Future[None]:
+        """What ends with the first error of a lane, but for a systemic stop."""
         self._failed = asyncio.get_running_loop().create_future()
-        group = f"{self.prefix}.{self.service}.{self.purpose}"
-        instance = self.instance and f"{self.service}-{self.purpose}-{self.instance}"
-        consumer = make_consumer(self.bootstrap, group, f"splitcart-{self.service}", instance)
-        by_name = {topic.on_broker(self.prefix): topic for topic in self.topics}
-        consumer.subscribe(list(by_name), listener=_Assignments(self, consumer, by_name))
-        await consumer.start()
-        try:
-            while not stop.is_set() and not self._failed.done():
-                await self._poll(consumer)
-            if self._failed.done():
-                self._failed.result()
-        finally:
-            await self.drop(list(self._lanes))
-            await consumer.stop()
+        return self._failed
 
-    async def _poll(self, consumer: AIOKafkaConsumer) -> None:
-        room = self.limits.held - sum(lane.held for lane in self._lanes.values())
-        paused = consumer.paused()
-        for where, lane in self._lanes.items():
-            if (lane.full or room <= 0) is not (where in paused):
-                (consumer.resume if where in paused else consumer.pause)(where)
-        # Asked even where there is no room: a member that asks for nothing for minutes is put out of the group.
-        wait, most = (POLL_MILLISECONDS, min(self.limits.messages, room)) if room > 0 else (FULL_MILLISECONDS, 1)
-        for where, records in (await consumer.getmany(timeout_ms=wait, max_records=most)).items():
-            if where not in self._lanes:
-                continue  # taken away since: its next owner reads it again
-            self._lanes[where].put(records)
-            if self._lanes[where].full:
-                consumer.pause(where)
-        for where, lane in self._lanes.items():
-            end = consumer.highwater(where)
-            if end is not None:
-                LAG_MESSAGES.labels(self.service, lane.topic.name, where.partition).set(end - lane.next_offset)
+    @property
+    def room(self) -> int:
+        """How many messages more may be held."""
+        return self.limits.held - sum(lane.held for lane in self._lanes.values())
 
-    async def add(self, consumer: AIOKafkaConsumer, where: TopicPartition, topic: Topic) -> None:
-        """Take a partition over: a new epoch fences its former owner, and reading goes on at the position."""
+    async def claim(self, where: TopicPartition, bounds: Bounds) -> Lane:
+        """Take a partition over: a new epoch fences its former owner. The lane stands at the position of Postgres.
+
+        `bounds` asks the broker where the partition begins and ends.
+        """
         epoch, position = await until_there(
             "postgres", lambda: positions.claim(self.pool, where), unavailable=TRANSIENT, health=self.health
         )
-        start = (await consumer.beginning_offsets([where]))[where]
-        end = (await consumer.end_offsets([where]))[where]
-        positions.check_position(where, position, start, end)
-        consumer.seek(where, position)
-        lane = Lane(
+        positions.check_position(where, position, *await bounds(where))
+        return Lane(
             service=self.service,
-            topic=topic,
+            topic=next(topic for topic in self.topics if topic.on_broker(self.prefix) == where.topic),
             where=where,
             prefix=self.prefix,
             epoch=epoch,
@@ -111,7 +80,10 @@ class ConsumerLoop:
             health=self.health,
             limits=self.limits,
         )
-        self._lanes[where] = lane
+
+    def open(self, lane: Lane) -> None:
+        """Begin to fold what is put into a lane."""
+        self._lanes[lane.where] = lane
         lane.start(self.fail)
 
     async def drop(self, partitions: Sequence[TopicPartition]) -> None:
@@ -126,12 +98,75 @@ class ConsumerLoop:
         if self._failed is not None and not self._failed.done():
             self._failed.set_exception(error)
 
+    def measure_lag(self, end_of: Callable[[TopicPartition], int | None]) -> None:
+        """Set the gauges, given where each partition ends as far as is known."""
+        for where, lane in self._lanes.items():
+            end = end_of(where)
+            if end is not None:
+                LAG_MESSAGES.labels(self.service, lane.topic.name, where.partition).set(end - lane.next_offset)
+
+
+@dataclass(slots=True, kw_only=True)
+class ConsumerLoop(Lanes):
+    """Consumes topics for one service and purpose; the group is ``<prefix>.<service>.<purpose>``."""
+
+    purpose: str
+    bootstrap: str
+    instance: str | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until `stop`; an error that is neither transient nor a message's own passes through.
+
+        Raises positions.PositionError where the log no longer holds, or does not yet reach, a stored position.
+        """
+        failed = self.begin()
+        group = f"{self.prefix}.{self.service}.{self.purpose}"
+        instance = self.instance and f"{self.service}-{self.purpose}-{self.instance}"
+        consumer = make_consumer(self.bootstrap, group, f"splitcart-{self.service}", instance)
+        names = [topic.on_broker(self.prefix) for topic in self.topics]
+        consumer.subscribe(names, listener=_Assignments(self, consumer))
+        await consumer.start()
+        try:
+            while not stop.is_set() and not failed.done():
+                await self._poll(consumer)
+            if failed.done():
+                failed.result()
+        finally:
+            await self.drop(list(self._lanes))
+            await consumer.stop()
+
+    async def add(self, consumer: AIOKafkaConsumer, where: TopicPartition) -> None:
+        """Claim a partition and go on at its position."""
+
+        async def bounds(_: TopicPartition) -> tuple[int, int]:
+            start = (await consumer.beginning_offsets([where]))[where]
+            return start, (await consumer.end_offsets([where]))[where]
+
+        lane = await self.claim(where, bounds)
+        consumer.seek(where, lane.next_offset)
+        self.open(lane)
+
+    async def _poll(self, consumer: AIOKafkaConsumer) -> None:
+        room = self.room
+        paused = consumer.paused()
+        for where, lane in self._lanes.items():
+            if (lane.full or room <= 0) is not (where in paused):
+                (consumer.resume if where in paused else consumer.pause)(where)
+        # Asked even where there is no room: a member that asks for nothing for minutes is put out of the group.
+        wait, most = (POLL_MILLISECONDS, min(self.limits.messages, room)) if room > 0 else (FULL_MILLISECONDS, 1)
+        for where, records in (await consumer.getmany(timeout_ms=wait, max_records=most)).items():
+            if where not in self._lanes:
+                continue  # taken away since: its next owner reads it again
+            self._lanes[where].put(records)
+            if self._lanes[where].full:
+                consumer.pause(where)
+        self.measure_lag(consumer.highwater)
+
 
 class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types
-    def __init__(self, loop: ConsumerLoop, consumer: AIOKafkaConsumer, topics: dict[str, Topic]) -> None:
+    def __init__(self, loop: ConsumerLoop, consumer: AIOKafkaConsumer) -> None:
         self._loop = loop
         self._consumer = consumer
-        self._topics = topics
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         await self._loop.drop(list(revoked))
@@ -139,9 +174,7 @@ class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         # aiokafka logs and forgets what a listener raises: the loop has to be told.
         try:
-            await asyncio.gather(
-                *(self._loop.add(self._consumer, where, self._topics[where.topic]) for where in assigned)
-            )
+            await asyncio.gather(*(self._loop.add(self._consumer, where) for where in assigned))
         except Exception as error:  # noqa: BLE001 - handed on, not swallowed
             self._loop.fail(error)
         log.info("partitions assigned", partitions=sorted(f"{w.topic}/{w.partition}" for w in assigned))

@@ -154,6 +154,8 @@ class Lane:
         try:
             while True:
                 records = await self._queue.get()
+                while not self._queue.empty() and len(records) < self.limits.messages:
+                    records = records + self._queue.get_nowait()  # put one by one, they are folded together
                 await self._fold_until_done(records)
                 self.held -= len(records)
         except SystemicError as error:

@@ -24,6 +24,8 @@ UNAVAILABLE = (
 
 TRANSIENT = (
     *UNAVAILABLE,
+    # What a connection that is cut in the middle of an answer looks like to the driver's own protocol.
+    asyncpg.InternalClientError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.DeadlockDetectedError,

@@ -1,0 +1,1 @@
+"""What grouping decides, as values: no client, no clock."""
