@@ -15,7 +15,7 @@ from splitcart_sandbox.up import sandbox
 STORES = 16
 WIDEST = """
 SELECT p.product_id, l.name, count(*) AS stores
-FROM read.prices p JOIN read.listings l USING (company, sku)
+FROM read.own_prices p JOIN read.listings l USING (company, sku)
 GROUP BY p.product_id, l.name ORDER BY stores DESC, l.name LIMIT 1
 """
 

@@ -57,7 +57,7 @@ def in_order(text: str, *parts: str) -> bool:
 async def test_from_the_form_to_the_prices_near(visitor: Visitor) -> None:
     home = await visitor.open("/")
     assert (home.status, home.heading) == (200, "What does it cost near you today?")
-    assert "8 stores followed: ALDI, Coles, Woolworths, IGA" in home.text
+    assert "10 stores followed: ALDI, Coles, Woolworths, IGA" in home.text
     await visitor.check()
 
     found = await visitor.search(q="2", near="3000")
@@ -88,6 +88,18 @@ async def test_one_match_is_shown_at_once_and_says_where_it_is_not_sold(visitor:
     await visitor.check()
     tea = await visitor.open(f"/?product={data.TEA}&near=3000")
     assert in_order(tea.text, "$2.99", "seen 3 hours ago, first at this price 4 days ago")
+
+
+async def test_a_price_says_whose_it_is_and_since_when(visitor: Visitor) -> None:
+    milk = await visitor.open(f"/?product={data.MILK}&near=7000")
+    assert in_order(
+        milk.text,
+        *("ALDI Hobart", "seen 4 hours ago", "The same at 1 more ALDI store"),
+        *("Sandy Bay", "seen 4 hours ago at Hobart, whose prices it shares"),
+    )
+    tea = await visitor.open(f"/?product={data.TEA}&near=7000")
+    assert in_order(tea.text, "$2.55", "Sandy Bay", "seen 10 hours ago here, a price of its own", "$2.85")
+    await visitor.check()
 
 
 async def test_without_a_postcode_the_products_are_shown(visitor: Visitor) -> None:

@@ -11,8 +11,15 @@ from uuid import UUID, uuid5
 
 import asyncpg
 
+from splitcart_common import events
 from splitcart_common.ids import company_of
+from splitcart_grouping.app import prepare as prepare_grouping
+from splitcart_grouping.domain.groups import GroupEvent, Groups
+from splitcart_grouping.settings import GroupingSettings
+from splitcart_grouping.store import save_decisions
 from splitcart_ingest.app import prepare
+from splitcart_ingest.domain.membership import Confirmed, GroupException
+from splitcart_ingest.members import sku_numbers, write_markers
 from splitcart_ingest.settings import IngestSettings
 from splitcart_sandbox.database import service_dsn
 
@@ -70,8 +77,9 @@ class Visit:
 
 
 async def install(dsn: str) -> None:
-    """Ingest's tables and views in an empty, prepared database, as ingest's own role makes them."""
+    """The tables and views of ingest and grouping in an empty, prepared database, made by their own roles."""
     await prepare(IngestSettings(postgres_dsn=service_dsn(dsn, "ingest"), ingest_schema=SCHEMA))
+    await prepare_grouping(GroupingSettings(postgres_dsn=service_dsn(dsn, "grouping")))
 
 
 class Shelf:
@@ -151,6 +159,16 @@ class Shelf:
                 *(store_id, listing_ids[sku], price, seq),
             )
 
+    async def confirm(self, said: events.MemberConfirmed) -> None:
+        """Fold a confirmation."""
+        company = company_of(said.store)
+        numbers = await sku_numbers(self._connection, company, [exception.sku for exception in said.exceptions])
+        stated = {numbers[e.sku]: GroupException(e.price, e.seen_at) for e in said.exceptions}
+        marker = Confirmed(
+            said.version, said.store, said.anchor, said.up_to_scrape, said.anchor_scrape, stated, said.at
+        )
+        await write_markers(self._connection, company, [marker])
+
 
 MILK, VEGEMITE, COKE, TEA, EVIL = (product(name) for name in ("milk", "vegemite", "coke", "tea", "evil"))
 HOSTILE = '<script>alert("x")</script> O\'Brien & \u202eSons; DROP TABLE listings; --'
@@ -165,6 +183,8 @@ OUTLETS = (
     Outlet("aldi:G900", "Closed For Ever", "3000", -37.8120, 144.9640, closed=True),
     Outlet("aldi:G901", None),
     Outlet("aldi:G300", "Sydney", "2000", -33.8688, 151.2093, state="NSW"),
+    Outlet("aldi:HOB1", "Hobart", "7000", -42.8821, 147.3272, state="TAS"),
+    Outlet("aldi:HOB2", "Sandy Bay", "7005", -42.8960, 147.3260, state="TAS"),
 )
 
 ARTICLES = (
@@ -190,7 +210,28 @@ VISITS = (
     Visit("coles:0002", 26, {"332510": None}),
     Visit("woolworths:3001", 7, {"37352": 750}, outcome="partial", seen=["37352"]),
     Visit("aldi:G300", 9, {"000000000000000101": 305}),
+    Visit("aldi:HOB1", 4, {"000000000000000101": 305, "000000000000000202": 285, "000000000000000666": 100}),
+    Visit("aldi:HOB2", 10, {"000000000000000101": 305, "000000000000000202": 255}),
 )  # fmt: skip
+
+
+CONFIRMED = events.MemberConfirmed(
+    version=4, store="aldi:HOB2", anchor="aldi:HOB1", up_to_scrape=uuid5(NAMESPACE, "aldi:HOB2/1"),
+    anchor_scrape=uuid5(NAMESPACE, "aldi:HOB1/1"), shared=400, equal=398, rule_version="1",
+    exceptions=(
+        events.GroupException("000000000000000202", 255, NOW - timedelta(hours=10)),
+        events.GroupException("000000000000000666", None, NOW - timedelta(hours=10)),
+    ),
+    at=NOW - timedelta(hours=3),
+)  # fmt: skip
+"""Two stores in Hobart are a group: tea is cheaper at the member, and the hostile one is not sold there."""
+
+DECISIONS = (
+    events.GroupFormed(1, "aldi:HOB1", NOW - timedelta(days=2)),
+    events.GroupFormed(2, "aldi:HOB2", NOW - timedelta(days=1)),
+    events.GroupsMerged(3, "aldi:HOB1", "aldi:HOB2", 400, 398, NOW - timedelta(hours=3)),
+    CONFIRMED,
+)
 
 
 async def fill(dsn: str) -> None:
@@ -200,3 +241,19 @@ async def fill(dsn: str) -> None:
         await shelf.add_listings(*ARTICLES)
         for visit in VISITS:
             await shelf.visit(visit)
+        await shelf.confirm(CONFIRMED)
+    await decide(dsn, "aldi", *DECISIONS)
+
+
+async def decide(dsn: str, company: str, *decisions: GroupEvent) -> None:
+    """Put decisions on grouping's record, as its own role."""
+    schema = {"search_path": "grouping,public"}
+    connection = await asyncpg.connect(service_dsn(dsn, "grouping"), server_settings=schema)
+    try:
+        groups = Groups()
+        for decision in decisions:
+            groups.evolve(decision)
+        async with connection.transaction():
+            await save_decisions(connection, company, groups, decisions)
+    finally:
+        await connection.close()

@@ -1,21 +1,32 @@
 """Running ingest on the real broker and server, and holding it to the fold of the recorded log."""
 
 import asyncio
+import json
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import asyncpg
-from confluent_kafka import Consumer, TopicPartition
+from aiokafka import TopicPartition
+from confluent_kafka import Consumer
+from confluent_kafka import TopicPartition as Place
 
 from splitcart_common import events, ids
 from splitcart_common.clock import ScaledClock
 from splitcart_common.codec import DecodeError, decode
+from splitcart_common.envelope import Envelope
+from splitcart_common.lanes import Handler, Message
+from splitcart_common.outcomes import Outcome
+from splitcart_common.postgres import Pool
 from splitcart_common.telemetry import Health
-from splitcart_common.topics import PRODUCT_OBSERVED
+from splitcart_common.topics import PRODUCT_OBSERVED, STORE_GROUPS
 from splitcart_ingest.app import TOPICS, main
+from splitcart_ingest.book import ListingBook
+from splitcart_ingest.domain.exceptions import Delta, restore
+from splitcart_ingest.domain.membership import Confirmed, Ejected, GroupException, Membership, fold
 from splitcart_ingest.domain.prices import (
     Abandon,
     Batch,
@@ -28,10 +39,12 @@ from splitcart_ingest.domain.prices import (
     decide,
     evolve,
 )
-from splitcart_ingest.handlers import complete
+from splitcart_ingest.domain.served import HistoryRow, ScrapeRow, StoreRecord, served
+from splitcart_ingest.handlers.groups import GroupHandler
+from splitcart_ingest.handlers.observations import ObservationHandler, complete
 from splitcart_ingest.settings import IngestSettings
 from splitcart_sandbox.database import service_dsn
-from tests.support.bus import Raw, Said, read_topic, say_scrape
+from tests.support.bus import Raw, Said, read_events, read_topic, say, say_scrape
 
 # Some years ahead, so that the events of the tests, dated 2026, are never from the future.
 CLOCK = ScaledClock(datetime(2030, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC), 1.0)
@@ -108,9 +121,7 @@ def end_offsets(broker: str, name: str, partitions: int) -> dict[int, int]:
     """The end of each partition."""
     consumer = Consumer({"bootstrap.servers": broker, "group.id": "ends"})
     try:
-        return {
-            p: consumer.get_watermark_offsets(TopicPartition(name, p), timeout=10)[1] for p in range(partitions)
-        }
+        return {p: consumer.get_watermark_offsets(Place(name, p), timeout=10)[1] for p in range(partitions)}
     finally:
         consumer.close()
 
@@ -122,51 +133,117 @@ class Fold:
     history: frozenset[tuple[object, ...]]
     scrapes: frozenset[tuple[object, ...]]
     latest: frozenset[tuple[object, ...]]
+    markers: frozenset[tuple[object, ...]] = frozenset()
 
 
-def fold_of_log(broker: str, prefix: str) -> Fold:
-    """The fold of the recorded log by the pure rules alone, with SKUs for listing numbers."""
-    topic = PRODUCT_OBSERVED
-    return fold_of(read_topic(broker, topic.on_broker(prefix), topic.partitions))
+@dataclass
+class Reference:
+    """The fold of the recorded logs by the pure rules alone; listings are numbered as they come."""
 
+    numbers: dict[str, int] = field(default_factory=dict)
+    states: dict[str, StoreState] = field(default_factory=dict)
+    rows: dict[str, list[HistoryRow]] = field(default_factory=dict)
+    visits: dict[str, dict[int, ScrapeRow]] = field(default_factory=dict)
+    history: set[tuple[object, ...]] = field(default_factory=set)
+    scrapes: dict[tuple[str, int], tuple[object, ...]] = field(default_factory=dict)
+    companies: dict[str, Membership] = field(default_factory=dict)
 
-def fold_of(raws: list[Raw]) -> Fold:
-    """The fold of messages given partition by partition."""
-    numbers: dict[str, int] = {}
-    skus: list[str] = []
-    states: dict[str, StoreState] = {}
-    history: set[tuple[object, ...]] = set()
-    scrapes: dict[tuple[str, int], tuple[object, ...]] = {}
-    for raw in raws:
-        event = _readable(raw)
-        if event is None:
-            continue
-        store = (raw.key or b"").decode()
+    def number(self, sku: str) -> int:
+        return self.numbers.setdefault(sku, len(self.numbers))
+
+    def observe(self, store: str, event: events.Event) -> None:
+        """A message of `product-observed`."""
         listings = event.listings if isinstance(event, events.ProductsObserved) else ()
-        for listing in listings:
-            if listing.sku not in numbers:
-                numbers[listing.sku] = len(skus)
-                skus.append(listing.sku)
-        state = states.setdefault(store, StoreState(clock=datetime(1970, 1, 1, tzinfo=UTC)))
-        for fact in decide(state, _input(event, numbers)):
+        for seen in listings:
+            self.number(seen.sku)
+        skus = list(self.numbers)
+        state = self.states.setdefault(store, StoreState(clock=datetime(1970, 1, 1, tzinfo=UTC)))
+        rows, visits = self.rows.setdefault(store, []), self.visits.setdefault(store, {})
+        for fact in decide(state, _input(event, self.numbers)):
             evolve(state, fact)
             match fact:
                 case Opened():
-                    scrapes[store, fact.seq] = (store, fact.seq, fact.scrape_id, fact.at, None, None, None)
+                    visits[fact.seq] = ScrapeRow(fact.seq, fact.scrape_id, fact.at, None, None)
+                    self.scrapes[store, fact.seq] = (store, fact.seq, fact.scrape_id, fact.at, None, None, None)
                 case BatchFolded():
                     for number, place, price in zip(
                         fact.changes.listings, fact.changes.places, fact.changes.new, strict=True
                     ):
+                        rows.append(HistoryRow(number, fact.seq, fact.at, price))
                         terms = (listings[place].was_price, listings[place].special)
-                        history.add((store, skus[number], fact.seq, fact.batch, fact.at, price, *terms))
+                        self.history.add((store, skus[number], fact.seq, fact.batch, fact.at, price, *terms))
                 case Settled():
+                    visits[fact.seq] = ScrapeRow(
+                        fact.seq, fact.scrape_id, fact.started_at, fact.outcome, fact.seen
+                    )
                     seen = None if fact.seen is None else tuple(sorted(skus[n] for n in fact.seen))
                     end = (fact.started_at, fact.settled_at, fact.outcome, seen)
-                    scrapes[store, fact.seq] = (store, fact.seq, fact.scrape_id, *end)
+                    self.scrapes[store, fact.seq] = (store, fact.seq, fact.scrape_id, *end)
                     for number in fact.withdrawn:
-                        history.add((store, skus[number], fact.seq, 0, fact.started_at, None, None, "none"))
-    latest = {(store, skus[n], price) for store, state in states.items() for n, price in state.prices.items()}
-    return Fold(frozenset(history), frozenset(scrapes.values()), frozenset(latest))
+                        rows.append(HistoryRow(number, fact.seq, fact.started_at, None))
+                        self.history.add((store, skus[number], fact.seq, 0, fact.started_at, None, None, "none"))
+
+    def group(self, company: str, event: events.Event) -> None:
+        """A message of `store-groups`."""
+        state = self.companies.setdefault(company, Membership())
+        match event:
+            case events.MemberEjected():
+                fold(state, Ejected(event.version, event.store, event.at))
+            case events.MemberConfirmed():
+                stated = {self.number(x.sku): GroupException(x.price, x.seen_at) for x in event.exceptions}
+                ids = (event.store, event.anchor, event.up_to_scrape, event.anchor_scrape)
+                fold(state, Confirmed(event.version, *ids, stated, event.at))
+
+    def fold(self) -> Fold:
+        """By natural keys."""
+        skus = list(self.numbers)
+        latest = {(store, skus[n], p) for store, state in self.states.items() for n, p in state.prices.items()}
+        markers = set()
+        for company, state in self.companies.items():
+            for marker in (marker for of_store in state.markers.values() for marker in of_store):
+                said: tuple[object, ...] = (marker.store, None, None, frozenset())
+                if isinstance(marker, Confirmed):
+                    stated = frozenset((skus[x], e.price, e.seen_at) for x, e in marker.exceptions.items())
+                    said = (marker.anchor, marker.up_to_scrape, marker.anchor_scrape, stated)
+                markers.add((company, marker.version, marker.store, marker.at, *said))
+        return Fold(
+            frozenset(self.history), frozenset(self.scrapes.values()), frozenset(latest), frozenset(markers)
+        )
+
+    def served(self, at: datetime, last_turn: datetime | None) -> frozenset[tuple[object, ...]]:
+        """Every price served at a moment."""
+        markers = {store: of for state in self.companies.values() for store, of in state.markers.items()}
+        stores = self.states.keys() | markers.keys()
+        records = {
+            store: StoreRecord(
+                self.rows.get(store, ()), list(self.visits.get(store, {}).values()), markers.get(store, ())
+            )
+            for store in stores
+        }
+        found = set()
+        for store in stores:
+            for sku, number in self.numbers.items():
+                answer = served(store, number, at, records, last_turn)
+                if answer is not None:
+                    found.add((store, sku, answer.price, answer.store, answer.seen_at))
+        return frozenset(found)
+
+
+def reference(broker: str, prefix: str) -> Reference:
+    """The fold of both recorded logs."""
+    found = Reference()
+    for raw in read_topic(broker, PRODUCT_OBSERVED.on_broker(prefix), PRODUCT_OBSERVED.partitions):
+        event = _readable(raw)
+        if event is not None:
+            found.observe((raw.key or b"").decode(), event)
+    for company, _, event in read_events(broker, prefix, STORE_GROUPS):
+        found.group(company, event)
+    return found
+
+
+def fold_of_log(broker: str, prefix: str) -> Fold:
+    """What both logs come to, with SKUs for listing numbers."""
+    return reference(broker, prefix).fold()
 
 
 def _input(event: events.Event, numbers: dict[str, int]) -> Input:
@@ -195,7 +272,7 @@ def _readable(raw: Raw) -> events.Event | None:
 
 
 async def fold_in(database: str, schema: str = "ingest_g1") -> Fold:
-    """The fold as it stands in the database."""
+    """The fold as it stands in the database; what housekeeping has dropped is where it is kept, in the history."""
     connection = await asyncpg.connect(database)
     try:
         await connection.execute(f"SET search_path = {schema}, public")
@@ -207,14 +284,59 @@ async def fold_in(database: str, schema: str = "ingest_g1") -> Fold:
             "CASE WHEN seen IS NULL THEN NULL ELSE ARRAY(SELECT sku FROM listings WHERE listing_id = ANY(seen) "
             'ORDER BY sku COLLATE "C") END FROM scrapes JOIN stores USING (store_id)'
         )
-        latest = await connection.fetch(
-            "SELECT store, sku, price FROM latest_prices "
-            "JOIN stores USING (store_id) JOIN listings USING (listing_id)"
+        rows = [(*row[:6], None if row[6] is None else tuple(row[6])) for row in map(tuple, scrapes)]
+        latest = await _latest_in(connection)
+        return Fold(frozenset(map(tuple, history)), frozenset(rows), latest, await _markers_in(connection))
+    finally:
+        await connection.close()
+
+
+async def _latest_in(connection: asyncpg.Connection) -> frozenset[tuple[object, ...]]:
+    latest = await connection.fetch(
+        "SELECT store, sku, price, collected FROM latest_prices "
+        "JOIN stores USING (store_id) JOIN store_heads USING (store_id) JOIN listings USING (listing_id)"
+    )
+    last = await connection.fetch(
+        "SELECT DISTINCT ON (store, sku) store, sku, price FROM price_history "
+        "JOIN stores USING (store_id) JOIN store_heads USING (store_id) JOIN listings USING (listing_id) "
+        "WHERE collected ORDER BY store, sku, seq DESC"
+    )
+    collected = frozenset(map(tuple, last))
+    left = {tuple(row)[:3] for row in latest if row["collected"]}
+    assert left <= collected, "a row that is no last row of the history"
+    return collected | {tuple(row)[:3] for row in latest if not row["collected"]}
+
+
+async def _markers_in(connection: asyncpg.Connection) -> frozenset[tuple[object, ...]]:
+    rows = await connection.fetch(
+        "SELECT m.company, m.version, s.store, m.decided_at, a.store AS anchor, m.up_to_scrape, m.anchor_scrape, "
+        "e.numbers, e.prices, e.seen_at, e.absent FROM group_markers m JOIN stores s USING (store_id) "
+        "JOIN stores a ON a.store_id = m.anchor_id "
+        "JOIN group_exceptions e ON e.store_id = m.store_id AND e.version = m.version "
+        "ORDER BY s.store, m.version DESC"
+    )
+    skus = {row["number"]: row["sku"] for row in await connection.fetch("SELECT number, sku FROM group_skus")}
+    found, stated = set(), {}
+    for row in rows:
+        columns = dict(zip(row["numbers"], map(GroupException, row["prices"], row["seen_at"]), strict=True))
+        stated = columns if row["absent"] is None else restore(stated, Delta(columns, tuple(row["absent"])))
+        exceptions = frozenset((skus[x], e.price, e.seen_at) for x, e in stated.items())
+        found.add((*tuple(row)[:7], exceptions))
+    return frozenset(found)
+
+
+async def served_in(database: str, at: datetime, last_turn: datetime | None) -> frozenset[tuple[object, ...]]:
+    """Every price that `read.prices` serves at a moment; `last_turn` is that of every company."""
+    connection = await asyncpg.connect(database)
+    try:
+        companies = await connection.fetch("SELECT DISTINCT company FROM read.stores")
+        turned = {row["company"]: last_turn.isoformat() for row in companies} if last_turn else {}
+        rows = await connection.fetch(
+            "SELECT store, sku, price, seen_store, seen_at FROM read.prices($1, $2)", at, json.dumps(turned)
         )
     finally:
         await connection.close()
-    rows = [(*row[:6], None if row[6] is None else tuple(row[6])) for row in map(tuple, scrapes)]
-    return Fold(frozenset(map(tuple, history)), frozenset(rows), frozenset(map(tuple, latest)))
+    return frozenset(map(tuple, rows))
 
 
 def listing(sku: str, price: int | None, **more: object) -> events.ObservedListing:
@@ -299,8 +421,121 @@ def country(seed: int, stores: int, visits: int, range_size: int) -> Iterator[li
             yield said
 
 
+def decisions(seed: int, stores: int, visits: int, range_size: int, count: int) -> list[Said]:
+    """Random decisions about the stores of `country`: ejections, repeats, confirmations (of scrapes to come)."""
+    rng = random.Random(seed)
+    said: list[Said] = []
+    for version in range(1, count + 1):
+        store, anchor = (f"aldi:S{n:03d}" for n in rng.sample(range(stores), 2))
+        number = rng.randrange(visits)
+        event: events.Event = ejected(version, store, START + timedelta(days=number))
+        if rng.random() < 0.85:
+            own = rng.sample(range(range_size), rng.randrange(0, range_size // 8))
+            exceptions = {f"{k:06d}": rng.choice((None, rng.randrange(50, 5000))) for k in own}
+            event = confirmed(
+                version, store, anchor, up_to=number, anchor_at=rng.randrange(visits), exceptions=exceptions
+            )
+        ident = UUID(int=version)
+        said.append(say("aldi", event, event_id=ident, correlation_id=ident, at=START))
+        if rng.random() < 0.1:
+            said.append(rng.choice(said))
+    return said
+
+
 def environment(given: IngestSettings) -> dict[str, str]:
     """Settings as a process of its own reads them."""
     return {
         f"SPLITCART_{name.upper()}": str(value) for name, value in given.model_dump().items() if value is not None
     }
+
+
+class ByHand:
+    """Ingest's handlers without a broker: what they are given is one batch, and one transaction."""
+
+    def __init__(self, pool: Pool, prefix: str = "byhand") -> None:
+        self.pool = pool
+        self.observed = TopicPartition(PRODUCT_OBSERVED.on_broker(prefix), 0)
+        self.grouped = TopicPartition(STORE_GROUPS.on_broker(prefix), 0)
+        book = ListingBook(pool, prefix, "ingest")
+        self.observations = ObservationHandler(book, prefix=prefix, producer="ingest", cached_prices=1_000_000)
+        self.groups = GroupHandler()
+
+    async def observe(self, *said: tuple[str, events.Event]) -> Sequence[Outcome]:
+        """Fold a batch of `product-observed`."""
+        return await self._fold(self.observations, self.observed, said)
+
+    async def group(self, *said: tuple[str, events.Event]) -> Sequence[Outcome]:
+        """Fold a batch of `store-groups`."""
+        return await self._fold(self.groups, self.grouped, said)
+
+    async def _fold(
+        self, handler: Handler, where: TopicPartition, said: Sequence[tuple[str, events.Event]]
+    ) -> Sequence[Outcome]:
+        messages = [by_hand(handler, offset, key, event) for offset, (key, event) in enumerate(said)]
+        await handler.prepare(where, messages)
+        try:
+            async with self.pool.acquire() as connection, connection.transaction():
+                return await handler.fold(connection, where, messages)
+        except BaseException:
+            handler.forget(where)
+            raise
+
+
+def by_hand(handler: Handler, offset: int, key: str, event: events.Event) -> Message:
+    """A message as a lane hands it over, of an event that came just so."""
+    envelope = Envelope(
+        event_id=UUID(int=offset),
+        event_type=event.TYPE,
+        event_version=event.VERSION,
+        occurred_at=START,
+        correlation_id=UUID(int=offset),
+        producer="tests",
+    )
+    return Message(envelope, handler.digest(key, envelope, event), key, offset, CLOCK.start)
+
+
+def visit(
+    store: str, number: int, prices: dict[str, int | None], **more: object
+) -> list[tuple[str, events.Event]]:
+    """The events of `scrape`, to be given by hand."""
+    return [
+        (store, decode(said.topic, said.headers, said.value)[1]) for said in scrape(store, number, prices, **more)
+    ]
+
+
+def scrape_of(store: str, number: int) -> UUID:
+    """The id of a store's scrape as `scrape` makes it."""
+    return ids.scrape_id(START + timedelta(days=number), store.encode().ljust(10, b"-")[:10])
+
+
+def confirmed(
+    version: int,
+    store: str,
+    anchor: str,
+    *,
+    up_to: int,
+    anchor_at: int,
+    exceptions: dict[str, int | None] | None = None,
+    at: datetime | None = None,
+) -> events.MemberConfirmed:
+    """A confirmation by the numbers of two scrapes; its exceptions were seen at the member's."""
+    seen_at = START + timedelta(days=up_to)
+    return events.MemberConfirmed(
+        version=version,
+        store=store,
+        anchor=anchor,
+        up_to_scrape=scrape_of(store, up_to),
+        anchor_scrape=scrape_of(anchor, anchor_at),
+        shared=500,
+        equal=500,
+        exceptions=tuple(events.GroupException(sku, price, seen_at) for sku, price in (exceptions or {}).items()),
+        rule_version="1",
+        at=at or seen_at + timedelta(hours=1),
+    )
+
+
+def ejected(version: int, store: str, at: datetime) -> events.MemberEjected:
+    """An ejection."""
+    return events.MemberEjected(
+        version=version, store=store, from_anchor=store, shared=500, equal=100, differing=(), at=at
+    )

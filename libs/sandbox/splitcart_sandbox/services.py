@@ -20,7 +20,7 @@ from splitcart_sandbox.ports import HOST
 from splitcart_sandbox.processes import MARKER, Program
 from splitcart_sandbox.supervisor import Probe
 
-COMPANIES: Final = ("aldi",)
+COMPANIES: Final = ("aldi", "iga")
 """The retailers that are simulated and scraped in the sandbox; others join with their module."""
 
 TURNS: Final = Turns.parse("wed 00:00")
@@ -60,11 +60,12 @@ class Service:
 SIMULATOR: Final = Service(
     "simulator",
     "splitcart_sandbox.retailers",
-    ("SPLITCART_CLOCK",),
+    ("SPLITCART_CLOCK", "SPLITCART_SIMULATOR_COMPANIES"),
     port_variable="SPLITCART_SIMULATOR_PORT",
     ready_path="/healthz",
 )
 INGEST: Final = Service("ingest", "splitcart_ingest", COMMON)
+GROUPING: Final = Service("grouping", "splitcart_grouping", COMMON)
 GATEWAY: Final = Service("gateway", "splitcart_gateway", COMMON, port_variable="SPLITCART_GATEWAY_PORT", port=8080)
 SCRAPER: Final = Service(
     "scraper",
@@ -76,7 +77,7 @@ SCRAPER: Final = Service(
     ),
 )
 
-SERVICES: Final = (INGEST, GATEWAY, SCRAPER)
+SERVICES: Final = (INGEST, GROUPING, GATEWAY, SCRAPER)
 """What runs in production, in the order of starting; stopped the other way round, so the source dries up first."""
 
 ALL: Final = (SIMULATOR, *SERVICES)
@@ -126,6 +127,7 @@ def environment(service: Service, addresses: Addresses) -> dict[str, str]:
         "SPLITCART_TURNS": str(TURNS),
         "SPLITCART_LOG_FORMAT": addresses.log_format,
         "SPLITCART_SCRAPER_COMPANIES": ",".join(COMPANIES),
+        "SPLITCART_SIMULATOR_COMPANIES": ",".join(COMPANIES),
     }
     if SIMULATOR.name in addresses.ports:
         for company in COMPANIES:

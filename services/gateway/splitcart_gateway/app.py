@@ -18,7 +18,7 @@ from splitcart_gateway import openapi, problems
 from splitcart_gateway.context import Gateway, gateway_of
 from splitcart_gateway.middleware import Around
 from splitcart_gateway.problems import Problem
-from splitcart_gateway.routes import health, index, pages, prices, products, stores
+from splitcart_gateway.routes import groups, health, index, pages, prices, products, stores
 from splitcart_gateway.settings import GatewaySettings
 from splitcart_gateway.store import UNAVAILABLE, ReadStore, UnavailableError, connect
 
@@ -49,7 +49,7 @@ def create_app(settings: GatewaySettings, *, clock: Clock | None = None) -> Fast
     )
     app.state.gateway = gateway
     app.add_middleware(Around)
-    for room in (index, stores, products, prices, health, pages):
+    for room in (index, stores, products, prices, groups, health, pages):
         app.include_router(room.router)
     app.add_exception_handler(Problem, _answer)
     app.add_exception_handler(RequestValidationError, _answer)

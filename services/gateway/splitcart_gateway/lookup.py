@@ -63,8 +63,13 @@ async def find_products_by_id(gateway: Gateway, product_ids: Iterable[str]) -> l
 
 async def offers(gateway: Gateway, product: Product, stores: Sequence[Nearby]) -> Offers:
     """What a product costs at these stores now, by the virtual clock."""
-    observed, full_at = await gateway.read.prices(product.product_id, [near.store.key for near in stores])
-    return compare(stores, observed, full_at, gateway.clock.now())
+    now = gateway.clock.now()
+    turned = {
+        company: gateway.settings.turns.last(company, now) for company in {near.store.company for near in stores}
+    }
+    keys = [near.store.key for near in stores]
+    observed, range_seen_at = await gateway.read.prices(product.product_id, keys, now, turned)
+    return compare(stores, observed, range_seen_at, now)
 
 
 async def _products(gateway: Gateway, wanted: Sequence[UUID]) -> list[Product]:

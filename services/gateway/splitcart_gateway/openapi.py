@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 
 from splitcart_gateway import problems
 from splitcart_gateway.problems import Kind
-from splitcart_gateway.schemas import ProblemOut
+from splitcart_gateway.schemas.answers import ProblemOut
 
 TITLE: Final = "SplitCart"
 VERSION: Final = "1.0.0"
@@ -44,6 +44,9 @@ PROBLEMS_OF: Final[Mapping[str, Sequence[Kind]]] = {
         problems.UNKNOWN_PRODUCT,
         problems.NOT_A_PRODUCT_ID,
     ),
+    "/api/v1/groups": (*_READS, problems.UNKNOWN_COMPANY),
+    "/api/v1/groups/{store}": (*_READS, problems.UNKNOWN_STORE, problems.NOT_GROUPED),
+    "/api/v1/groups/{store}/history": (*_READS, problems.UNKNOWN_STORE, problems.NOT_GROUPED),
 }
 """Which problems each operation can answer with. Not 405 and 500: no operation documents those."""
 
@@ -72,6 +75,7 @@ def build(app: FastAPI) -> dict[str, Any]:
             {"name": "prices", "description": "What a product costs where, and since when that is known."},
             {"name": "products", "description": "Products, each with the listings of every company."},
             {"name": "stores", "description": "The outlets."},
+            {"name": "groups", "description": "Which stores share prices, and the evidence for it."},
             {"name": "about", "description": "The API itself."},
         ],
     )

@@ -45,6 +45,9 @@ UNKNOWN_POSTCODE: Final = Kind(
 UNKNOWN_STORE: Final = Kind(
     "unknown-store", 404, "There is no such store", "`similar` lists store keys that look like the one asked for."
 )
+NOT_GROUPED: Final = Kind(
+    "not-grouped", 404, "The store is in no group yet", "`groups` is where the groups there are can be found."
+)
 UNKNOWN_PRODUCT: Final = Kind(
     "unknown-product", 404, "There is no such product", "`search` is where products are found by words or barcode."
 )
@@ -86,6 +89,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         UNKNOWN_COMPANY,
         UNKNOWN_POSTCODE,
         UNKNOWN_STORE,
+        NOT_GROUPED,
         UNKNOWN_PRODUCT,
         NOT_A_PRODUCT_ID,
         NOT_FOUND,

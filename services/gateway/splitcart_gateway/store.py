@@ -1,14 +1,17 @@
 """What the gateway reads, as functions that return domain values; it writes nothing."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import asyncpg
+import orjson
 
+from splitcart_common.ids import company_of
 from splitcart_common.postgres import TRANSIENT, Pool, load_queries
+from splitcart_gateway.domain.groups import Decision, Evidence, Group, GroupWithMembers, Member
 from splitcart_gateway.domain.places import Point
 from splitcart_gateway.domain.prices import Observed
 from splitcart_gateway.domain.products import Listing, Product, gather
@@ -167,19 +170,56 @@ class ReadStore:
             found |= fresh
         return found
 
-    async def prices(self, product: UUID, stores: Sequence[str]) -> tuple[list[Observed], dict[str, datetime]]:
-        """Served prices of a product at these stores, and when the whole range of each was last seen."""
+    async def prices(
+        self, product: UUID, stores: Sequence[str], at: datetime, turned: Mapping[str, datetime]
+    ) -> tuple[list[Observed], dict[str, datetime]]:
+        """Prices of a product served at these stores at a moment, and when the whole range of each was last seen.
+
+        `turned` has each company's last turn before the moment.
+        """
         observed: list[Observed] = []
-        full_at: dict[str, datetime] = {}
-        for store, sku, price, seen_at, seen_store, changed_at, was_price, special in await self._fetch(
-            "prices", product, stores
-        ):
+        range_seen_at: dict[str, datetime] = {}
+        for (
+            store,
+            sku,
+            price,
+            seen_at,
+            seen_store,
+            changed_at,
+            was_price,
+            special,
+            source,
+            anchor,
+        ) in await self._fetch("prices", product, stores, at, orjson.dumps(turned).decode()):
             if sku is None:
-                full_at[store] = seen_at
+                range_seen_at[store] = seen_at
             else:
                 tag = None if special == "none" else special
-                observed.append(Observed(store, sku, price, seen_at, seen_store, changed_at, was_price, tag))
-        return observed, full_at
+                observed.append(
+                    Observed(store, sku, price, seen_at, seen_store, changed_at, was_price, tag, source, anchor)
+                )
+        return observed, range_seen_at
+
+    async def groups(self, company: str | None, at_least: int, limit: int) -> tuple[int, list[Group]]:
+        """How many groups of at least so many stores there are, and the largest of them."""
+        rows = await self._fetch("groups", company, at_least, limit)
+        return (rows[0]["total"] if rows else 0), [_group(row) for row in rows]
+
+    async def group_of(self, store: str) -> GroupWithMembers | None:
+        """The group a store belongs to; None where it is in none."""
+        rows = await self._fetch("group", store)
+        if not rows:
+            return None
+        group = _group(rows[0])
+        return GroupWithMembers(group, [_member(row) for row in await self._fetch("group_members", group.anchor)])
+
+    async def decisions(self, stores: Collection[str], limit: int) -> list[Decision]:
+        """What was decided about any of these stores of one company, newest first."""
+        [company] = {company_of(store) for store in stores}
+        return [
+            Decision(**{**row, "detail": orjson.loads(row["detail"])})
+            for row in await self._fetch("group_decisions", company, list(stores), limit)
+        ]
 
 
 def _listing(row: asyncpg.Record) -> Listing:
@@ -195,3 +235,20 @@ def _listing(row: asyncpg.Record) -> Listing:
         image_url=row["image_url"],
         likeness=row["likeness"],
     )
+
+
+def _group(row: asyncpg.Record) -> Group:
+    return Group(
+        company=row["company"],
+        anchor=row["anchor"],
+        formed_at=row["formed_at"],
+        version=row["version"],
+        members=row["members"],
+        anchor_settled_at=row["anchor_settled_at"],
+        stale_since=row["stale_since"],
+    )
+
+
+def _member(row: asyncpg.Record) -> Member:
+    store, anchor, version, *evidence = row
+    return Member(store, anchor, None if store == anchor else Evidence(version, *evidence))

@@ -16,14 +16,18 @@ from splitcart_common.outbox import Relay
 from splitcart_common.postgres import UNAVAILABLE, Pool, create_pool
 from splitcart_common.retry import until_there
 from splitcart_common.telemetry import Health
-from splitcart_common.topics import LISTING_DESCRIBED, PRICE_CHANGED, PRODUCT_OBSERVED, STORES
+from splitcart_common.topics import LISTING_DESCRIBED, PRICE_CHANGED, PRODUCT_OBSERVED, STORE_GROUPS, STORES
 from splitcart_ingest.book import ListingBook
-from splitcart_ingest.handlers import ByTopic, ObservationHandler, StoreHandler
+from splitcart_ingest.handlers.by_topic import ByTopic
+from splitcart_ingest.handlers.groups import GroupHandler
+from splitcart_ingest.handlers.observations import ObservationHandler
+from splitcart_ingest.handlers.stores import StoreHandler
+from splitcart_ingest.housekeeping import Housekeeper
 from splitcart_ingest.settings import IngestSettings
 from splitcart_ingest.store import set_up
 
 SERVICE = "ingest"
-TOPICS = (PRODUCT_OBSERVED, STORES)
+TOPICS = (PRODUCT_OBSERVED, STORES, STORE_GROUPS)
 """What ingest consumes; an architecture test holds it to the topic records."""
 PUBLISHED = (PRICE_CHANGED, LISTING_DESCRIBED)
 """What it publishes."""
@@ -42,7 +46,7 @@ async def main(settings: IngestSettings, health: Health, stop: asyncio.Event) ->
         )
         try:
             health.has("start")
-            async with relay(settings, pool, producer).running():
+            async with relay(settings, pool, producer).running(), housekeeper(settings, pool).running():
                 await consumer(settings, pool, health).run(stop)
         finally:
             await producer.stop()
@@ -61,6 +65,7 @@ def consumer(settings: IngestSettings, pool: Pool, health: Health) -> ConsumerLo
             cached_prices=settings.ingest_cached_prices,
         ),
         STORES.on_broker(settings.topic_prefix): StoreHandler(),
+        STORE_GROUPS.on_broker(settings.topic_prefix): GroupHandler(),
     }
     return ConsumerLoop(
         service=SERVICE,
@@ -82,17 +87,23 @@ def relay(settings: IngestSettings, pool: Pool, producer: AIOKafkaProducer) -> R
     return Relay(SERVICE, settings.ingest_schema, pool, producer)
 
 
+def housekeeper(settings: IngestSettings, pool: Pool) -> Housekeeper:
+    """Housekeeping of this generation, wired."""
+    return Housekeeper(pool, settings.ingest_housekeep_seconds)
+
+
 async def prepare(settings: IngestSettings) -> None:
     """Bring the schema up to date and let the read views show it."""
     await asyncio.to_thread(migrate, settings.postgres_dsn, settings.ingest_schema, ["splitcart_ingest"])
-    views = files("splitcart_ingest").joinpath("sql/views.sql").read_text()
+    texts = [files("splitcart_ingest").joinpath(f"sql/{name}.sql").read_text() for name in ("views", "prices")]
     pool = await open_pool(settings)
     try:
         async with pool.acquire() as connection, connection.transaction():
             # Two processes that start at once would replace a view at once; and no reader is waited for long.
             await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('splitcart read views', 0))")
             await connection.execute("SET LOCAL lock_timeout = '10s'")
-            await connection.execute(views.replace("{schema}", settings.ingest_schema))
+            for text in texts:
+                await connection.execute(text.replace("{schema}", settings.ingest_schema))
     finally:
         await pool.close()
 

@@ -21,3 +21,6 @@ class IngestSettings(Settings):
     ingest_cached_prices: int = Field(
         default=1_000_000, ge=0, description="prices of recent stores kept in memory; some 130 bytes each"
     )
+    ingest_housekeep_seconds: float = Field(
+        default=60, gt=0, description="wall seconds between two looks for rows of members that can be dropped"
+    )

@@ -32,11 +32,16 @@ class StoredStore:
     state: StoreState
 
 
-async def load_states(connection: Connection, stores: Iterable[str]) -> dict[str, StoredStore]:
-    """The state of each store key as committed; a store never seen before gets a row and an empty state."""
+async def store_numbers(connection: Connection, stores: Iterable[str]) -> dict[str, int]:
+    """The number of each store key; one never heard of gets a row, its description may come later."""
     wanted = sorted(set(stores))
     await connection.execute(SQL["add_stores"], wanted, [company_of(store) for store in wanted])
-    ids = {row["store"]: row["store_id"] for row in await connection.fetch(SQL["store_ids"], wanted)}
+    return {row["store"]: row["store_id"] for row in await connection.fetch(SQL["store_ids"], wanted)}
+
+
+async def load_states(connection: Connection, stores: Iterable[str]) -> dict[str, StoredStore]:
+    """The state of each store key as committed; a store never seen before gets a row and an empty state."""
+    ids = await store_numbers(connection, stores)
     found = {store: StoredStore(store_id, StoreState(clock=_BEGINNING)) for store, store_id in ids.items()}
     by_id = {stored.store_id: stored.state for stored in found.values()}
     numbers = list(by_id)
@@ -201,6 +206,8 @@ class Writes:
 
 async def write(connection: Connection, writes: Writes) -> None:
     """Write it all in the caller's transaction. Scrapes are opened before they are settled."""
+    if writes.opened:
+        await _restore(connection, {row[0] for row in writes.opened})
     if writes.closed:
         await connection.execute(SQL["drop_batches"], sorted(writes.closed))
     if writes.heads:
@@ -221,6 +228,14 @@ async def write(connection: Connection, writes: Writes) -> None:
             # The store is named: from some 10,000 rows on the planner else scans the whole table.
             await connection.execute(SQL["update_latest"], number)
             await connection.execute(SQL["clear_incoming"])
+
+
+async def _restore(connection: Connection, stores: Iterable[int]) -> None:
+    """Bring back what housekeeping dropped, before anything is written: a state in memory knows of all rows."""
+    for row in await connection.fetch(SQL["lock_heads"], list(stores)):
+        if row["collected"]:
+            await connection.execute(SQL["restore_latest"], row["store_id"])
+            await connection.execute(SQL["mark_restored"], row["store_id"])
 
 
 def _latest(rows: Mapping[int, tuple[int, int]]) -> dict[str, tuple[int, Sequence[int]]]:

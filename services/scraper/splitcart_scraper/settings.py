@@ -57,7 +57,7 @@ class ScraperSettings(Settings):
         description="virtual, after a complete scrape, or until prices turn; anchors and lone stores",
     )
     scraper_member_rest_hours: float = Field(
-        default=168, ge=0, description="virtual, after its last scrape, of a member whose confirmation stands"
+        default=120, ge=0, description="virtual, after its last scrape, of a member whose confirmation stands"
     )
     scraper_resume_hours: float = Field(
         default=24, gt=0, description="virtual; an interrupted scrape older than this is abandoned, not resumed"

@@ -49,7 +49,7 @@ async def test_stores_of_a_company_and_without_a_place(client: httpx.AsyncClient
         "coles:0002",
     ]
     everywhere = await get(client, "/api/v1/stores", company="aldi", limit=2)
-    assert (everywhere["near"], everywhere["total"]) == (None, 4)
+    assert (everywhere["near"], everywhere["total"]) == (None, 6)
     assert stores(everywhere["items"]) == ["aldi:G001", "aldi:G002"]
     assert (await get(client, "/api/v1/stores", near="0800"))["items"] == []
 
@@ -129,6 +129,8 @@ async def test_prices_near_cheapest_first_with_where_and_when_they_were_seen(cli
         "special": "special",
         "seen_at": "2026-09-02T09:00:00Z",
         "seen_store": "aldi:G001",
+        "source": "own",
+        "anchor": "aldi:G001",
         "age_seconds": 3 * 3600,
         "changed_at": "2026-09-02T09:00:00Z",
     }
@@ -203,9 +205,69 @@ async def test_many_at_once_get_the_same_answer(client: httpx.AsyncClient) -> No
 async def test_the_gateways_role_sees_the_views_and_nothing_else(catalogue: str) -> None:
     connection = await asyncpg.connect(service_dsn(catalogue, "gateway"))
     try:
-        assert await connection.fetchval("SELECT count(*) FROM read.prices") > 0
+        assert await connection.fetchval("SELECT count(*) FROM read.own_prices") > 0
         for statement in ("SELECT * FROM ingest_g1.stores", "DELETE FROM read.stores", "CREATE TABLE read.x ()"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.execute(statement)
     finally:
         await connection.close()
+
+
+async def test_a_member_is_served_by_its_anchor_with_whose_price_it_is_and_since_when(
+    client: httpx.AsyncClient,
+) -> None:
+    milk = {price["store"]: price for price in (await prices(client, MILK, near="7000", radius_km=5))["prices"]}
+    member = milk["aldi:HOB2"]
+    assert (member["price_cents"], member["source"]) == (305, "anchor")
+    assert (member["anchor"], member["seen_store"]) == ("aldi:HOB1", "aldi:HOB1")
+    assert (member["seen_at"], member["age_seconds"]) == ("2026-09-02T08:00:00Z", 4 * 3600)
+    anchor = milk["aldi:HOB1"]
+    assert (anchor["source"], anchor["anchor"], anchor["seen_at"]) == ("own", "aldi:HOB1", member["seen_at"])
+
+
+async def test_a_member_keeps_its_exceptions(client: httpx.AsyncClient) -> None:
+    tea = {price["store"]: price for price in (await prices(client, TEA, near="7000", radius_km=5))["prices"]}
+    assert {key: (price["price_cents"], price["source"]) for key, price in tea.items()} == {
+        "aldi:HOB1": (285, "own"),
+        "aldi:HOB2": (255, "exception"),
+    }
+    assert tea["aldi:HOB2"]["seen_store"] == "aldi:HOB2"
+    assert tea["aldi:HOB2"]["seen_at"] == "2026-09-02T02:00:00Z"
+    hostile = await prices(client, EVIL, near="7000", radius_km=5)
+    assert stores(hostile["prices"]) == ["aldi:HOB1"]
+    [absent] = hostile["not_sold_at"]
+    # The last look at the range that stands for its own: the anchor's.
+    assert (absent["store"], absent["reason"], absent["seen_at"]) == (
+        "aldi:HOB2", "not-in-range", "2026-09-02T08:00:00Z",
+    )  # fmt: skip
+
+
+async def test_groups_with_their_evidence(client: httpx.AsyncClient) -> None:
+    answer = await get(client, "/api/v1/groups", company="aldi")
+    assert (answer["total"], answer["items"][0]["members"]) == (1, 2)
+    group = await get(client, "/api/v1/groups/aldi:HOB2")
+    assert group["anchor"] == {"store": "aldi:HOB1", "name": "Hobart", "suburb": "Hobart"}
+    anchor, member = group["stores"]
+    assert (anchor["store"], anchor["evidence"]) == ("aldi:HOB1", None)
+    assert member["name"] == "Sandy Bay"
+    evidence = member["evidence"]
+    assert (evidence["shared"], evidence["equal"], evidence["share"], evidence["exceptions"]) == (
+        400,
+        398,
+        0.995,
+        2,
+    )
+    assert evidence["confirmed_at"] == "2026-09-02T09:00:00Z"
+    assert group == await get(client, "/api/v1/groups/aldi:HOB1")
+
+
+async def test_how_a_group_came_about_newest_first(client: httpx.AsyncClient) -> None:
+    history = await get(client, "/api/v1/groups/aldi:HOB2/history")
+    assert [(one["version"], one["kind"]) for one in history["items"]] == [
+        (4, "member-confirmed"),
+        (3, "groups-merged"),
+        (2, "group-formed"),
+        (1, "group-formed"),
+    ]
+    assert history["items"][0]["detail"]["exceptions"][0]["price"] == 255
+    assert len((await get(client, "/api/v1/groups/aldi:HOB2/history", limit=1))["items"]) == 1

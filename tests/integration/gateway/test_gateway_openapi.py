@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from splitcart_gateway.openapi import PROBLEMS_OF
 from splitcart_sandbox.database import service_dsn
 from tests.support.gateway import Proxy, running, until_ready
-from tests.support.gateway_data import MILK, VEGEMITE
+from tests.support.gateway_data import MILK, TEA, VEGEMITE
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 LONG = "x" * 9000
@@ -24,6 +24,13 @@ ANSWERED = {
     "/api/v1/prices": [
         f"/api/v1/prices?product={MILK}&product={VEGEMITE}&near=3000",
         f"/api/v1/prices?product={MILK}&store=aldi:G900&store=aldi:G901",
+        f"/api/v1/prices?product={TEA}&near=7000",
+    ],
+    "/api/v1/groups": ["/api/v1/groups", "/api/v1/groups?company=aldi&at_least=2", "/api/v1/groups?company=coles"],
+    "/api/v1/groups/{store}": ["/api/v1/groups/aldi:HOB1", "/api/v1/groups/aldi:HOB2"],
+    "/api/v1/groups/{store}/history": [
+        "/api/v1/groups/aldi:HOB2/history",
+        "/api/v1/groups/aldi:HOB1/history?limit=1",
     ],
 }
 """Addresses of each operation that answer with 200."""
@@ -56,6 +63,20 @@ REFUSED = {
         "unknown-store": f"/api/v1/prices?product={MILK}&store=aldi:x",
         "unknown-product": f"/api/v1/prices?product={NOBODY}&near=3000",
         "not-a-product-id": "/api/v1/prices?product=milk&near=3000",
+    },
+    "/api/v1/groups": {
+        "invalid-parameter": "/api/v1/groups?at_least=0",
+        "unknown-company": "/api/v1/groups?company=x",
+    },
+    "/api/v1/groups/{store}": {
+        "invalid-parameter": "/api/v1/groups/nowhere",
+        "unknown-store": "/api/v1/groups/aldi:x",
+        "not-grouped": "/api/v1/groups/aldi:G001",
+    },
+    "/api/v1/groups/{store}/history": {
+        "invalid-parameter": "/api/v1/groups/aldi:HOB1/history?limit=0",
+        "unknown-store": "/api/v1/groups/aldi:x/history",
+        "not-grouped": "/api/v1/groups/aldi:G001/history",
     },
 }
 """An address for each problem that an operation documents; too long and unavailable are alike for all."""

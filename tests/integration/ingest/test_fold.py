@@ -7,12 +7,12 @@ import asyncpg
 from splitcart_common import events
 from splitcart_common.envelope import Envelope
 from splitcart_common.kafka import ensure_topics
-from splitcart_common.topics import LISTING_DESCRIBED, PRICE_CHANGED, PRODUCT_OBSERVED, STORES
+from splitcart_common.topics import LISTING_DESCRIBED, PRICE_CHANGED, PRODUCT_OBSERVED, STORE_GROUPS, STORES
 from splitcart_ingest.app import SERVICE
 from tests.support.bus import Said, publish, read_events, read_topic, say
 from tests.support.ingest import START, caught_up, country, fold_in, fold_of_log, running, scrape, settings
 
-USED = (PRODUCT_OBSERVED, STORES, PRICE_CHANGED, LISTING_DESCRIBED)
+USED = (PRODUCT_OBSERVED, STORES, STORE_GROUPS, PRICE_CHANGED, LISTING_DESCRIBED)
 
 
 async def test_the_tables_equal_the_fold_of_the_log(database, broker, topic_prefix):

@@ -20,7 +20,7 @@ def near(key: str, kilometres: float | None, closed: bool = False) -> Nearby:
 
 def seen(key: str, cents: int, hours_ago: float = 1, sku: str = "1", special: str | None = None) -> Observed:
     at = NOW - timedelta(hours=hours_ago)
-    return Observed(key, sku, cents, at, key, at - timedelta(days=3), None, special)
+    return Observed(key, sku, cents, at, key, at - timedelta(days=3), None, special, "own", key)
 
 
 def test_cheapest_first_then_nearest() -> None:

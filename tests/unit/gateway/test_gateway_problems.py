@@ -21,7 +21,7 @@ def test_types_are_stable() -> None:
     # Clients compare these: one may be added, none changed.
     assert set(KINDS) == {
         *("invalid-parameter", "unknown-company", "unknown-postcode", "unknown-store", "unknown-product"),
-        *("not-a-product-id", "not-found", "method-not-allowed", "request-too-long", "unavailable"),
+        *("not-a-product-id", "not-grouped", "not-found", "method-not-allowed", "request-too-long", "unavailable"),
         *("not-ready", "internal-error"),
     }
     assert all(kind.uri == f"/api/v1/problems/{name}" for name, kind in KINDS.items())

@@ -78,11 +78,11 @@ def test_a_turn_of_prices_ends_that_rest_but_not_the_four_hours() -> None:
     assert standing(soon, NOW, WALL, RESTS) is Standing.RESTING
 
 
-def test_a_member_is_released_for_seven_days_whatever_prices_do() -> None:
+def test_a_member_is_released_for_five_days_whatever_prices_do() -> None:
     released = member("aldi:m", 100, 90)
     assert standing(released, NOW, WALL, RESTS) is Standing.RELEASED
-    assert RESTS.wait(released) == Wait(ago(hours=100) + timedelta(days=7), Standing.RELEASED)
-    assert standing(released, ago(hours=100) + timedelta(days=7), WALL, RESTS) is Standing.DUE
+    assert RESTS.wait(released) == Wait(ago(hours=100) + timedelta(days=5), Standing.RELEASED)
+    assert standing(released, ago(hours=100) + timedelta(days=5), WALL, RESTS) is Standing.DUE
 
 
 def test_a_release_ends_with_its_confirmation() -> None:

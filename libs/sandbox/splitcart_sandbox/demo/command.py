@@ -31,12 +31,13 @@ def run(
     as_json: bool,
 ) -> None:
     """Run the demo; SandboxError for options that make no course."""
+    known = _known(companies)
     course = Course(
         home=home,
         seconds=None if seconds is None else duration(seconds),
         speed=speed,
-        companies=_known(companies),
-        stores=stores,
+        companies=known,
+        stores=max(1, stores // len(known)),
         listings=listings,
         seed=seed,
         faults=faults,
@@ -76,10 +77,12 @@ def duration(text: str) -> float:
 
 
 def _known(companies: str) -> tuple[str, ...]:
+    if companies == "all":
+        return COMPANIES
     names = tuple(filter(None, companies.replace(" ", "").split(",")))
     unknown = [name for name in names if name not in COMPANIES]
     if unknown or not names:
         raise SandboxError(
-            f"there is no simulated {', '.join(unknown) or 'retailer'}: choose from {', '.join(COMPANIES)}"
+            f"there is no simulated {', '.join(unknown) or 'retailer'}: choose from {', '.join(COMPANIES)}, or all"
         )
     return names

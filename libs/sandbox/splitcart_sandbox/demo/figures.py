@@ -19,6 +19,8 @@ class Snapshot:
     prices: int = 0
     requests: int = 0
     lag: int = 0
+    groups: dict[str, int] = field(default_factory=dict)
+    """By company; a store on its own is a group of one."""
 
 
 @dataclass(slots=True)
@@ -47,6 +49,7 @@ class Verdict:
     """
 
     at: datetime
+    listings_per_store: int = 0
     accuracy: dict[str, Tally] = field(default_factory=dict)
     settled: dict[str, Tally] = field(default_factory=dict)
 
@@ -69,6 +72,7 @@ class Summary:
     virtual_days: float
     observations: int
     requests: int
+    requests_saved: int
     groups: dict[str, int]
     zones: dict[str, int]
     abandoned: list[dict[str, str]]

@@ -10,7 +10,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from splitcart_common import events
 from splitcart_common.codec import DecodeError, decode
 from splitcart_common.events import Event
-from splitcart_common.topics import ALL, PRODUCT_OBSERVED, Topic
+from splitcart_common.topics import ALL, PRODUCT_OBSERVED, STORE_GROUPS, Topic
+from splitcart_sandbox.demo.savings import Visit
 
 Read = tuple[str, datetime, datetime, int]
 """A price read: SKU, when its page was asked for, when it had come, cents."""
@@ -21,12 +22,15 @@ class Recorded:
     """The log's observations by store, their prices by (scrape, SKU), and the scrapes given up.
 
     `last` is what each store's latest scrape saw; `undated` counts prices without the moments they were read at.
+    `visits` are the scrapes that were completed, `decisions` the log of groups.
     """
 
     reads: dict[str, list[Read]] = field(default_factory=dict)
     prices: dict[tuple[UUID, str], int] = field(default_factory=dict)
     last: dict[str, dict[str, int]] = field(default_factory=dict)
     abandoned: list[dict[str, str]] = field(default_factory=list)
+    visits: list[Visit] = field(default_factory=list)
+    decisions: list[Event] = field(default_factory=list)
     undated: int = 0
 
 
@@ -39,8 +43,11 @@ async def read_log(bootstrap: str, prefix: str) -> Recorded:
                 recorded.last[store] = {}
             case events.ProductsObserved():
                 _add(recorded, store, event)
+            case events.ScrapeCompleted():
+                recorded.visits.append(Visit(store, event.finished_at, event.requests))
             case events.ScrapeAbandoned():
                 recorded.abandoned.append({"store": store, "reason": event.reason})
+    recorded.decisions += [event async for _, event in messages(bootstrap, prefix, STORE_GROUPS)]
     return recorded
 
 

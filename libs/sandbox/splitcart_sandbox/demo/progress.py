@@ -1,14 +1,19 @@
 """How far the stack has come, asked of its own records every second or so."""
 
+from typing import Final
+
 import asyncpg
 
 from splitcart_common.clock import ScaledClock
-from splitcart_common.topics import PRODUCT_OBSERVED, STORES
+from splitcart_grouping import app as grouping
+from splitcart_ingest import app as ingest
 from splitcart_sandbox.demo.figures import Snapshot
 from splitcart_sandbox.demo.log import Ends
 from splitcart_sandbox.demo.truth import Truth
 
 SCHEMA = "ingest_g1"
+CONSUMED: Final = {SCHEMA: ingest.TOPICS, "grouping": grouping.TOPICS}
+"""What each schema's positions are held against."""
 
 _COUNTS = f"""
 SELECT (SELECT count(*) FROM read.stores WHERE name IS NOT NULL) AS stores,
@@ -21,8 +26,12 @@ SELECT (SELECT count(*) FROM read.stores WHERE name IS NOT NULL) AS stores,
 FROM {SCHEMA}.scrapes
 """  # noqa: S608 - a constant
 _PRICES = f"SELECT count(*) FROM {SCHEMA}.latest_prices WHERE price IS NOT NULL"  # noqa: S608
-_POSITIONS = f"SELECT topic, partition, next_offset FROM {SCHEMA}.positions"  # noqa: S608
-_OUTBOXES = f"SELECT (SELECT count(*) FROM {SCHEMA}.outbox) + (SELECT count(*) FROM scraper.outbox)"  # noqa: S608
+_OUTBOXES = " + ".join(f"(SELECT count(*) FROM {schema}.outbox)" for schema in (SCHEMA, "scraper", "grouping"))  # noqa: S608
+_GROUPS = """
+SELECT company, count(*) AS n FROM read.groups
+WHERE anchor_settled_at IS NOT NULL -- a store that shows its prices nowhere is a group of one, and says nothing
+GROUP BY company ORDER BY company
+"""
 
 
 async def snapshot(connection: asyncpg.Connection, clock: ScaledClock, ends: Ends, truth: Truth) -> Snapshot:
@@ -33,15 +42,17 @@ async def snapshot(connection: asyncpg.Connection, clock: ScaledClock, ends: End
         requests=await truth.requests(),
         prices=await connection.fetchval(_PRICES),
         lag=await lag(connection, ends),
+        groups={row["company"]: row["n"] for row in await connection.fetch(_GROUPS)},
         **dict(counts or {}),
     )
 
 
 async def lag(connection: asyncpg.Connection, ends: Ends) -> int:
-    """Messages not folded yet, and outbox rows not published yet."""
-    at = {(row["topic"], row["partition"]): row["next_offset"] for row in await connection.fetch(_POSITIONS)}
-    behind = 0
-    for topic in (PRODUCT_OBSERVED, STORES):
-        for where, end in (await ends.of(topic)).items():
-            behind += max(0, end - at.get(where, 0))
-    return behind + int(await connection.fetchval(_OUTBOXES))
+    """Messages not folded yet by ingest and grouping, and outbox rows not published yet by any service."""
+    behind = int(await connection.fetchval(f"SELECT {_OUTBOXES}"))
+    for schema, topics in CONSUMED.items():
+        positions = f"SELECT topic, partition, next_offset FROM {schema}.positions"  # noqa: S608 - a constant
+        at = {(row["topic"], row["partition"]): row["next_offset"] for row in await connection.fetch(positions)}
+        for topic in topics:
+            behind += sum(max(0, end - at.get(where, 0)) for where, end in (await ends.of(topic)).items())
+    return behind

@@ -15,6 +15,7 @@ from splitcart_common.clock import ScaledClock
 from splitcart_sandbox.demo.figures import Snapshot, Summary, Verdict, mean
 from splitcart_sandbox.demo.log import Ends, read_log
 from splitcart_sandbox.demo.progress import lag, snapshot
+from splitcart_sandbox.demo.savings import saved
 from splitcart_sandbox.demo.screen import Screen
 from splitcart_sandbox.demo.truth import Truth, accuracy, fidelity
 from splitcart_sandbox.errors import SandboxError
@@ -31,7 +32,10 @@ DRAIN_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What is asked for: `seconds` (wall) from when all is ready, None until `stop`; `speed` of virtual time."""
+    """What is asked for: `seconds` (wall) from when all is ready, None until `stop`; `speed` of virtual time.
+
+    `stores` are those of each company.
+    """
 
     home: Path
     seconds: float | None
@@ -47,6 +51,7 @@ class Course:
         """What the simulator and the services are told of it."""
         return {
             "SPLITCART_SIMULATOR_COMPANIES": ",".join(self.companies),
+            "SPLITCART_SCRAPER_COMPANIES": ",".join(self.companies),
             "SPLITCART_SIMULATOR_STORES": str(self.stores),
             "SPLITCART_SIMULATOR_LISTINGS": str(self.listings),
             "SPLITCART_SIMULATOR_SEED": str(self.seed),
@@ -56,6 +61,8 @@ class Course:
             "SPLITCART_SIMULATOR_LATENCY_SECONDS": "0",
             "SPLITCART_SIMULATOR_SLOW_SECONDS": "5",
             "SPLITCART_SCRAPER_TIMEOUT_SECONDS": "2",
+            # A small country leaves requests to spare: members are looked at every other day.
+            "SPLITCART_SCRAPER_MEMBER_REST_HOURS": "40",
         }
 
 
@@ -119,20 +126,17 @@ async def _watch_and_judge(
     recorded = await read_log(running.addresses.bootstrap, running.addresses.topic_prefix)
     held = await fidelity(connection, recorded, truth)
     end = await snapshot(connection, clock, ends, truth)
-    anchors = await connection.fetch("SELECT company, count(*) AS n FROM read.stores GROUP BY company")
-    listings = await connection.fetchval(
-        "SELECT coalesce(avg(n), 0) FROM (SELECT count(*) AS n FROM read.prices GROUP BY store) AS by_store"
-    )
     return Summary(
         fidelity=held.share if held.all else 0.0,  # nothing seen is nothing shown
         accuracy=mean(verdict.accuracy),
         accuracy_settled=mean(verdict.settled),
         stores=end.stores,
-        listings_per_store=round(listings),
+        listings_per_store=verdict.listings_per_store,
         virtual_days=round((at - first).total_seconds() / 86_400, 2),
         observations=end.observations,
         requests=end.requests,
-        groups={row["company"]: row["n"] for row in anchors},
+        requests_saved=saved(recorded.visits, recorded.decisions),
+        groups=end.groups,
         zones=await truth.zones(),
         abandoned=recorded.abandoned,
         dead_letters=await ends.dead_letters(),

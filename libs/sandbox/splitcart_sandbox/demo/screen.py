@@ -64,6 +64,8 @@ class Screen:
         table.add_row("requests", f"{now.requests:,}", "to the retailers, one at a time each")
         table.add_row("observations", f"{now.observations:,}", f"{rate:,.0f} a second folded")
         table.add_row("changes", f"{now.changes:,}", f"to {now.prices:,} prices held")
+        grouped = ", ".join(f"{company} {count:,}" for company, count in now.groups.items())
+        table.add_row("groups", f"{sum(now.groups.values()):,}", f"of stores with equal prices: {grouped}")
         table.add_row("lag", f"{now.lag:,}", "messages on their way")
         if verdict:
             table.add_row("right now", f"{mean(verdict.accuracy):.2%}", "of served prices equal the truth")
@@ -75,7 +77,8 @@ def _line(now: Snapshot, rate: float, verdict: Verdict | None) -> str:
     right = f", {mean(verdict.accuracy):.2%} right" if verdict else ""
     return (
         f"{now.at:%a %d %b %H:%M}  {now.scrapes:,} scrapes, {now.requests:,} requests, "
-        f"{now.observations:,} observations ({rate:,.0f}/s), {now.changes:,} changes, lag {now.lag}{right}"
+        f"{now.observations:,} observations ({rate:,.0f}/s), {now.changes:,} changes, "
+        f"{sum(now.groups.values())} groups, lag {now.lag}{right}"
     )
 
 
@@ -88,12 +91,18 @@ def print_summary(summary: Summary, page: str) -> None:
     fidelity = f"{summary.fidelity:.4%}" if summary.fidelity < 1 else "100 %"
     table.add_row("fidelity", fidelity, "of the prices folded were true when they were read")
     table.add_row("accuracy", f"{summary.accuracy:.2%}", "of all served prices were true at the stop")
-    settled = "of those whose store was seen since prices turned"
+    settled = "of those whose anchor was seen since prices turned"
     table.add_row("accuracy, settled", f"{summary.accuracy_settled:.2%}", settled)
     table.add_row("stores", f"{summary.stores:,}", f"of about {summary.listings_per_store} listings each")
     table.add_row("virtual days", f"{summary.virtual_days:.1f}", f"in {summary.seconds:.0f} s")
     requests = f"{summary.requests:,} requests to the retailers"
     table.add_row("observations", f"{summary.observations:,}", requests)
+    groups = ", ".join(f"{n} of {company}" for company, n in summary.groups.items())
+    zones = ", ".join(f"{n} of {company}" for company, n in summary.zones.items())
+    table.add_row("groups", f"{sum(summary.groups.values())}", f"{groups}; true price zones: {zones}")
+    table.add_row(
+        "requests saved", f"{summary.requests_saved:,}", "against visiting each store as often as its anchor"
+    )
     reasons = sorted({given_up["reason"] for given_up in summary.abandoned})
     table.add_row("abandoned", f"{len(summary.abandoned)}", ", ".join(reasons) or "no scrape was given up")
     table.add_row("dead letters, lag", f"{summary.dead_letters}, {summary.lag}", "all is folded")

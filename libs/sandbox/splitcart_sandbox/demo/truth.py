@@ -1,6 +1,7 @@
 """Held to the truth: was each price true when it was read, and is each price served true now."""
 
 import asyncio
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -20,6 +21,17 @@ AT_ONCE = 4
 _LAST_WAS_FULL = """
 SELECT store FROM (SELECT DISTINCT ON (store) store, outcome FROM read.scrapes ORDER BY store, seq DESC) AS latest
 WHERE outcome = 'full'
+"""
+_RECORD = """
+SELECT store, sku, price FROM (
+    SELECT DISTINCT ON (store, sku) store, sku, price FROM read.price_history ORDER BY store, sku, seq DESC
+) AS last WHERE price IS NOT NULL
+"""
+_OWN = "SELECT store, sku, price FROM read.own_prices"
+_SERVED = "SELECT store, sku, price FROM read.prices($1, $2)"
+_ANCHOR_SEEN = """
+SELECT m.store, a.last_full_at AS at FROM read.store_moments m JOIN read.store_moments a ON a.store = m.anchor
+WHERE a.last_full_at IS NOT NULL
 """
 
 
@@ -72,8 +84,9 @@ class Truth:
 async def fidelity(connection: asyncpg.Connection, recorded: Recorded, truth: Truth) -> Tally:
     """Every observation against the truth of its moment, and what was folded against the observations.
 
-    Each change of a price must be one that was observed; and where a store's latest scrape was full, what is
-    served must be just what it saw, so that a price lost on the way counts as wrong.
+    Each change of a price must be one that was observed; and where a store's latest scrape was full, the last of
+    its record must be just what it saw, so that a price lost on the way counts as wrong. A store's own rows must
+    be the last of its record, all of it unless housekeeping has dropped what its anchor makes redundant.
     """
     tally = Tally(0, recorded.undated)
     for store, reads in recorded.reads.items():
@@ -81,26 +94,31 @@ async def fidelity(connection: asyncpg.Connection, recorded: Recorded, truth: Tr
     rows = await connection.fetch("SELECT scrape_id, sku, price FROM read.price_history WHERE price IS NOT NULL")
     seen: Mapping[tuple[UUID, str], int] = recorded.prices
     tally.add(sum(seen.get((row["scrape_id"], row["sku"])) == row["price"] for row in rows), len(rows))
-    served = await _served(connection)
+    record, own = await _by_store(connection, _RECORD), await _by_store(connection, _OWN)
     for row in await connection.fetch(_LAST_WAS_FULL):
-        here, last = served.get(row["store"], {}), recorded.last[row["store"]]
+        here, last = record.get(row["store"], {}), recorded.last[row["store"]]
         tally.add(len(here.items() & last.items()), len(here.keys() | last.keys()))
+    for row in await connection.fetch("SELECT store, collected FROM read.store_moments"):
+        here, last = own.get(row["store"], {}), record.get(row["store"], {})
+        due = here.keys() if row["collected"] else here.keys() | last.keys()
+        tally.add(len(here.items() & last.items()), len(due))
     return tally
 
 
 async def accuracy(connection: asyncpg.Connection, truth: Truth, at: datetime, turns: Turns) -> Verdict:
     """All served prices at a moment against the truth; a listing served but not sold, or the reverse, is wrong.
 
-    Stores scraped since prices last turned count as settled.
+    Stores whose anchor was scraped since prices last turned count as settled.
     """
-    served = await _served(connection)
-    last_full = "SELECT store, max(started_at) AS at FROM read.scrapes WHERE outcome = 'full' GROUP BY store"
+    companies = [row["company"] for row in await connection.fetch("SELECT DISTINCT company FROM read.stores")]
+    turned = {company: turns.last(company, at).isoformat() for company in companies}
+    served = await _by_store(connection, _SERVED, at, json.dumps(turned))
     fresh = {
         row["store"]
-        for row in await connection.fetch(last_full)
+        for row in await connection.fetch(_ANCHOR_SEEN)
         if row["at"] >= turns.last(company_of(row["store"]), at)
     }
-    verdict = Verdict(at)
+    verdict = Verdict(at, listings_per_store=round(sum(map(len, served.values())) / max(1, len(served))))
     stores = await truth.open_stores(at)
     for store, true in zip(stores, await _each(truth, stores, at), strict=True):
         here = served.get(store, {})
@@ -112,11 +130,11 @@ async def accuracy(connection: asyncpg.Connection, truth: Truth, at: datetime, t
     return verdict
 
 
-async def _served(connection: asyncpg.Connection) -> dict[str, dict[str, int]]:
-    served: dict[str, dict[str, int]] = {}
-    for row in await connection.fetch("SELECT store, sku, price FROM read.prices"):
-        served.setdefault(row["store"], {})[row["sku"]] = row["price"]
-    return served
+async def _by_store(connection: asyncpg.Connection, query: str, *values: object) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for row in await connection.fetch(query, *values):
+        found.setdefault(row["store"], {})[row["sku"]] = row["price"]
+    return found
 
 
 async def _each(truth: Truth, stores: Iterable[str], at: datetime) -> list[dict[str, int]]:

@@ -10,16 +10,22 @@ from splitcart_gateway.domain.stores import Nearby
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A served price (protocol.md, rule 8). Cents; `seen_store` is the store whose shelf proves it."""
+    """A served price (protocol.md, rule 8). Cents; `seen_store` is the store whose shelf proves it.
+
+    `source` says which clause of the rule gives it: the store's ``own`` shelf, an ``exception`` stated with its
+    group's evidence, or its ``anchor``. Since when an exception is this price is not on record: `changed_at` None.
+    """
 
     store: str
     sku: str
     price: int
     seen_at: datetime
     seen_store: str
-    changed_at: datetime
+    changed_at: datetime | None
     was_price: int | None
     special: str | None
+    source: str
+    anchor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,8 @@ class Priced:
     price: Observed
     age_seconds: int
     """Since it was last seen."""
-    held_seconds: int
-    """Since it became this price."""
+    held_seconds: int | None
+    """Since it became this price, as far as that is on record."""
 
 
 class Absence(StrEnum):
@@ -61,12 +67,13 @@ class Offers:
 
 
 def compare(
-    stores: Iterable[Nearby], observed: Iterable[Observed], full_at: Mapping[str, datetime], now: datetime
+    stores: Iterable[Nearby], observed: Iterable[Observed], range_seen_at: Mapping[str, datetime], now: datetime
 ) -> Offers:
     """Put every store in its place.
 
     Prices are ordered by cents, then distance, then store key; the others by distance, then store key.
-    `full_at` has the stores whose whole range was seen, and when last.
+    `range_seen_at` has the stores whose whole range is known, by their own shelf or their anchor's, and when it
+    was last seen.
     """
     cheapest: dict[str, Observed] = {}
     for price in observed:
@@ -82,9 +89,10 @@ def compare(
         if near.store.closed_at is not None:
             not_sold.append(NotSold(near, Absence.CLOSED, near.store.closed_at))
         elif found is not None:
-            prices.append(Priced(near, found, _since(found.seen_at, now), _since(found.changed_at, now)))
-        elif key in full_at:
-            not_sold.append(NotSold(near, Absence.NOT_IN_RANGE, full_at[key]))
+            held = None if found.changed_at is None else _since(found.changed_at, now)
+            prices.append(Priced(near, found, _since(found.seen_at, now), held))
+        elif key in range_seen_at:
+            not_sold.append(NotSold(near, Absence.NOT_IN_RANGE, range_seen_at[key]))
         else:
             unknown.append(near)
     prices.sort(key=lambda priced: (priced.price.price, _by_distance(priced.near)))

@@ -1,4 +1,4 @@
-"""Domain values as the JSON that schemas.py describes, and the routes' one way of sending it."""
+"""Domain values as the JSON that schemas.answers describes, and the routes' one way of sending it."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,10 +7,11 @@ import orjson
 from fastapi import Response
 
 from splitcart_common.money import to_dollars
+from splitcart_gateway.domain.groups import Decision, Group, Member
 from splitcart_gateway.domain.places import Postcode
 from splitcart_gateway.domain.prices import Offers, Priced
 from splitcart_gateway.domain.products import Listing, Product
-from splitcart_gateway.domain.stores import Nearby
+from splitcart_gateway.domain.stores import Nearby, StoreBook
 
 _OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 
@@ -21,7 +22,7 @@ def json(value: object) -> Response:
 
 
 def place_out(place: Postcode | None, radius_km: float) -> dict[str, Any] | None:
-    """schemas.Place."""
+    """schemas.answers.Place."""
     if place is None:
         return None
     return {
@@ -34,7 +35,7 @@ def place_out(place: Postcode | None, radius_km: float) -> dict[str, Any] | None
 
 
 def store_near(near: Nearby) -> dict[str, Any]:
-    """schemas.StoreNear. Distances to 10 m: a postcode's centre means no more than that."""
+    """schemas.answers.StoreNear. Distances to 10 m: a postcode's centre means no more than that."""
     store = near.store
     return {
         "store": store.key,
@@ -48,7 +49,7 @@ def store_near(near: Nearby) -> dict[str, Any]:
 
 
 def store_full(near: Nearby, last_scraped: Mapping[str, Any]) -> dict[str, Any]:
-    """schemas.StoreFull."""
+    """schemas.answers.StoreFull."""
     store = near.store
     return store_near(near) | {
         "division": store.division,
@@ -74,7 +75,7 @@ def _listing(listing: Listing) -> dict[str, Any]:
 
 
 def product_out(product: Product) -> dict[str, Any]:
-    """schemas.ProductOut."""
+    """schemas.answers.ProductOut."""
     return {
         "product_id": str(product.product_id),
         "name": product.name,
@@ -96,13 +97,15 @@ def _price(priced: Priced) -> dict[str, Any]:
         "special": price.special,
         "seen_at": price.seen_at,
         "seen_store": price.seen_store,
+        "source": price.source,
+        "anchor": price.anchor,
         "age_seconds": priced.age_seconds,
         "changed_at": price.changed_at,
     }
 
 
 def prices_out(product: Product, offers: Offers) -> dict[str, Any]:
-    """schemas.ProductPrices."""
+    """schemas.answers.ProductPrices."""
     return {
         "product_id": str(product.product_id),
         "name": product.name,
@@ -114,4 +117,57 @@ def prices_out(product: Product, offers: Offers) -> dict[str, Any]:
             for absent in offers.not_sold_at
         ],
         "unknown": [store_near(near) for near in offers.unknown],
+    }
+
+
+def _named(key: str, book: StoreBook) -> dict[str, Any]:
+    """schemas.answers.StoreNamed. A store that was grouped, but whose description has not come, is its key."""
+    store = book.get(key)
+    return {"store": key, "name": store.name if store else None, "suburb": store.suburb if store else None}
+
+
+def group_out(group: Group, book: StoreBook) -> dict[str, Any]:
+    """schemas.answers.GroupOut."""
+    return {
+        "company": group.company,
+        "anchor": _named(group.anchor, book),
+        "members": group.members,
+        "formed_at": group.formed_at,
+        "anchor_settled_at": group.anchor_settled_at,
+        "stale_since": group.stale_since,
+        "version": group.version,
+    }
+
+
+def member_out(member: Member, book: StoreBook) -> dict[str, Any]:
+    """schemas.answers.MemberOut."""
+    evidence = member.evidence
+    return _named(member.store, book) | {
+        "evidence": evidence
+        and {
+            "confirmed_at": evidence.confirmed_at,
+            "shared": evidence.shared,
+            "equal": evidence.equal,
+            "share": evidence.share,
+            "exceptions": evidence.exceptions,
+            "scrape": str(evidence.up_to_scrape),
+            "anchor_scrape": str(evidence.anchor_scrape),
+            "rule_version": evidence.rule_version,
+            "version": evidence.version,
+        }
+    }
+
+
+def decision_out(decision: Decision) -> dict[str, Any]:
+    """schemas.answers.DecisionOut."""
+    return {
+        "version": decision.version,
+        "at": decision.at,
+        "kind": decision.kind,
+        "store": decision.store,
+        "anchor": decision.anchor,
+        "other": decision.other,
+        "shared": decision.shared,
+        "equal": decision.equal,
+        "detail": decision.detail,
     }

@@ -9,7 +9,8 @@ from splitcart_gateway import openapi, problems
 from splitcart_gateway.domain.wording import company_name
 from splitcart_gateway.problems import KINDS, Kind, Problem
 from splitcart_gateway.routes.answers import json
-from splitcart_gateway.schemas import IndexAnswer, NoQuery, ProblemKindOut, ProblemKindsAnswer
+from splitcart_gateway.schemas.answers import IndexAnswer, ProblemKindOut, ProblemKindsAnswer
+from splitcart_gateway.schemas.parameters import NoQuery
 
 router = APIRouter(prefix="/api/v1", tags=["about"])
 
@@ -18,6 +19,9 @@ LINKS = {
     "products": "/api/v1/products{?q,company,limit}",
     "product": "/api/v1/products/{product_id}",
     "prices": "/api/v1/prices{?product*,near,radius_km,company,store*,limit}",
+    "groups": "/api/v1/groups{?company,at_least,limit}",
+    "group": "/api/v1/groups/{store}",
+    "group history": "/api/v1/groups/{store}/history{?limit}",
     "problems": "/api/v1/problems",
     "openapi": openapi.PATH,
     "page": "/",

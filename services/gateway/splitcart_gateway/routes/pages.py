@@ -161,6 +161,7 @@ async def _show_product(gateway: Gateway, form: Form, place: Postcode | None, pr
         product=product,
         near=near,
         offers=found,
+        book=gateway.book,
         groups=alike(found.prices) if found else [],
     )
 

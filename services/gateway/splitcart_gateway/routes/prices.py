@@ -10,7 +10,8 @@ from splitcart_gateway.domain.places import Postcode
 from splitcart_gateway.domain.stores import Nearby
 from splitcart_gateway.lookup import find_products_by_id, offers
 from splitcart_gateway.routes.answers import json, place_out, prices_out
-from splitcart_gateway.schemas import PricesAnswer, PricesQuery
+from splitcart_gateway.schemas.answers import PricesAnswer
+from splitcart_gateway.schemas.parameters import PricesQuery
 
 router = APIRouter(prefix="/api/v1", tags=["prices"])
 

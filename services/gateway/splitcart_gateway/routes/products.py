@@ -7,7 +7,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from splitcart_gateway.context import check_company, gateway_of
 from splitcart_gateway.lookup import find_product, find_products
 from splitcart_gateway.routes.answers import json, product_out
-from splitcart_gateway.schemas import NoQuery, ProductId, ProductOut, ProductsAnswer, ProductsQuery
+from splitcart_gateway.schemas.answers import ProductOut, ProductsAnswer
+from splitcart_gateway.schemas.parameters import NoQuery, ProductId, ProductsQuery
 
 router = APIRouter(prefix="/api/v1", tags=["products"])
 

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query, Request, Response
 from splitcart_gateway.context import check_company, gateway_of
 from splitcart_gateway.domain.stores import Nearby
 from splitcart_gateway.routes.answers import json, place_out, store_full
-from splitcart_gateway.schemas import StoresAnswer, StoresQuery
+from splitcart_gateway.schemas.answers import StoresAnswer
+from splitcart_gateway.schemas.parameters import StoresQuery
 
 router = APIRouter(prefix="/api/v1", tags=["stores"])
 

@@ -4,7 +4,8 @@
 -- Whether the views are there and may be read.
 SELECT EXISTS (SELECT FROM read.stores)
    AND EXISTS (SELECT FROM read.listings)
-   AND EXISTS (SELECT FROM read.prices)
+   AND EXISTS (SELECT FROM read.own_prices)
+   AND EXISTS (SELECT FROM read.store_moments)
    AND EXISTS (SELECT FROM read.scrapes)
 
 -- name: stores_stamp
@@ -62,18 +63,41 @@ FROM read.listings
 WHERE product_id = ANY ($1::uuid[])
 
 -- name: prices
--- One product at these stores, and when the whole range of each was last seen: one statement, so one snapshot.
--- A row without a sku is of the second kind. One product at a time: with an array the planner reads whole stores.
-SELECT store, sku, price, seen_at, seen_store, changed_at, was_price, special
-FROM read.prices
+-- One product at these stores at a moment, and when the whole range of each was last seen, its own or its anchor's:
+-- one statement, so one snapshot. A row without a sku is of the second kind. One product at a time: with an array the
+-- planner reads whole stores. $4 is each company's last turn before the moment.
+SELECT store, sku, price, seen_at, seen_store, changed_at, was_price, special, source, anchor
+FROM read.prices($3::timestamptz, $4::jsonb)
 WHERE product_id = $1 AND store = ANY ($2::text[])
 UNION ALL
-SELECT w.store, NULL, NULL, last_full.started_at, NULL, NULL, NULL, NULL
-FROM unnest($2::text[]) AS w (store)
-CROSS JOIN LATERAL (
-    SELECT x.started_at
-    FROM read.scrapes x
-    WHERE x.store = w.store AND x.outcome = 'full'
-    ORDER BY x.seq DESC
-    LIMIT 1
-) last_full
+SELECT m.store, NULL, NULL, m.range_seen_at, NULL, NULL, NULL, NULL, NULL, NULL
+FROM read.store_moments m
+WHERE m.store = ANY ($2::text[]) AND m.range_seen_at IS NOT NULL
+
+-- name: groups
+-- The largest first.
+SELECT company, anchor, formed_at, version, members, anchor_settled_at, stale_since, count(*) OVER () AS total
+FROM read.groups
+WHERE ($1::text IS NULL OR company = $1) AND members >= $2
+ORDER BY members DESC, anchor
+LIMIT $3
+
+-- name: group
+-- The group that a store belongs to.
+SELECT g.company, g.anchor, g.formed_at, g.version, g.members, g.anchor_settled_at, g.stale_since
+FROM read.group_members m JOIN read.groups g USING (company, anchor)
+WHERE m.store = $1
+
+-- name: group_members
+SELECT store, anchor, version, confirmed_at, up_to_scrape, anchor_scrape, shared, equal, exceptions, rule_version
+FROM read.group_members
+WHERE anchor = $1
+ORDER BY store <> anchor, store
+
+-- name: group_decisions
+-- What was decided about any of these stores, newest first.
+SELECT version, at, kind, store, anchor, other, shared, equal, detail
+FROM read.group_decisions
+WHERE company = $1 AND (store = ANY ($2::text[]) OR other = ANY ($2::text[]))
+ORDER BY version DESC
+LIMIT $3

@@ -1,6 +1,6 @@
 """The price served for a store, a listing and a moment: where the two folds meet (protocol.md, rules 5 to 9).
 
-This is the reference. `read.prices` and whatever is materialised later is held to it by a property test.
+This is the reference: `read.prices` (sql/prices.sql) is held to it by a property test.
 """
 
 from collections.abc import Mapping, Sequence

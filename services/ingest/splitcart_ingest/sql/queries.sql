@@ -41,9 +41,37 @@ WHERE (store_id, seq) IN (SELECT * FROM unnest($1::int[], $2::int[]))
 ORDER BY store_id, seq
 
 -- name: prices
--- A store's prices as two arrays: a tenth of the time of as many rows.
+-- A store's prices as two arrays: a tenth of the time of as many rows. Where housekeeping has dropped some, from the
+-- history, which has them all. One statement, so that it cannot collect between the question and the answer.
 SELECT store_id, array_agg(listing_id) AS listings, array_agg(price) AS prices
-FROM latest_prices WHERE store_id = ANY($1::int[]) GROUP BY store_id
+FROM (
+    SELECT p.store_id, p.listing_id, p.price
+    FROM latest_prices p JOIN store_heads head USING (store_id)
+    WHERE p.store_id = ANY($1::int[]) AND NOT head.collected
+    UNION ALL
+    SELECT head.store_id, last.listing_id, last.price
+    FROM store_heads head
+    CROSS JOIN LATERAL (
+        SELECT DISTINCT ON (h.listing_id) h.listing_id, h.price
+        FROM price_history h WHERE h.store_id = head.store_id ORDER BY h.listing_id, h.seq DESC
+    ) last
+    WHERE head.store_id = ANY($1::int[]) AND head.collected
+) known
+GROUP BY store_id
+
+-- name: lock_heads
+-- Those whose next scrape begins: from here on housekeeping finds them locked, and then with an open scrape.
+SELECT store_id, collected FROM store_heads WHERE store_id = ANY($1::int[]) ORDER BY store_id FOR NO KEY UPDATE
+
+-- name: restore_latest
+-- What housekeeping dropped: the last row of each listing in the history.
+INSERT INTO latest_prices (store_id, listing_id, price, changed_seq)
+SELECT DISTINCT ON (listing_id) store_id, listing_id, price, seq
+FROM price_history WHERE store_id = $1 ORDER BY listing_id, seq DESC
+ON CONFLICT (store_id, listing_id) DO NOTHING
+
+-- name: mark_restored
+UPDATE store_heads SET collected = false WHERE store_id = $1
 
 -- name: known_scrapes
 SELECT s.store, x.scrape_id

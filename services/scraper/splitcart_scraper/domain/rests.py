@@ -9,9 +9,11 @@ A request is scarce, so none is spent on a price that is known. Three rests foll
   At the turn a third of all prices change at once: every store that stands on its own is due then, and a scrape of
   an anchor renews the prices of its whole group. 20 and not 24, so that a daily visit does not drift.
 - *Released*: a member is served from its anchor, so scraping it renews one store's prices where a scrape of the
-  anchor renews a group's. While its confirmation stands it rests for 7 days after its last scrape, and a turn does
+  anchor renews a group's. While its confirmation stands it rests for 5 days after its last scrape, and a turn does
   not end that: what turned is learnt from the anchor. The visit that follows proves the confirmation anew, so each
-  member is sampled once in that time. A confirmation lapses after 7 days: then nothing vouches for the member.
+  member is sampled once in that time. 5 and not 7: what a member alone sells is served for 7 days after it was
+  seen (protocol.md, rule 8), so the visit must come before, with time to spare where many are due at once. After
+  7 days nothing vouches for the member at all.
 
 Exempt from the last two are stores that are flagged, and those whose last settled scrape was not full: their own
 evidence is not whole, so neither "known" nor "confirmed" is said of what they charge.
@@ -83,7 +85,7 @@ class Rests:
 
     claimed: timedelta = timedelta(hours=4)
     scraped: timedelta = timedelta(hours=20)
-    released: timedelta = CONFIRMED
+    released: timedelta = timedelta(days=5)
     turns: Turns | None = None
 
     def wait(self, candidate: Candidate) -> Wait | None:

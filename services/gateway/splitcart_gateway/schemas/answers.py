@@ -1,97 +1,10 @@
-"""Requests and answers of the API as pydantic models: what OpenAPI says, and what checks the parameters.
-
-Answers are written by the routes as plain values; the tests hold them to these models.
-"""
+"""What is answered. The routes write plain values; the tests hold them to these models."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-
-from splitcart_common.ids import STORE_KEY_PATTERN
-from splitcart_gateway.domain.query import LONGEST_QUERY, is_printable
-
-LARGEST_RADIUS_KM = 100.0
-DEFAULT_RADIUS_KM = 10.0
-
-
-def _printable(text: str) -> str:
-    if not is_printable(text):
-        raise ValueError("must not contain control characters")
-    return text
-
-
-Company = Annotated[
-    str,
-    AfterValidator(_printable),
-    Field(max_length=32, description="only this company: aldi, coles, woolworths or iga", examples=["aldi"]),
-]
-Near = Annotated[
-    str, Field(pattern=r"^[0-9]{4}$", description="an Australian postcode, four digits", examples=["3000"])
-]
-Radius = Annotated[
-    float,
-    Field(gt=0, le=LARGEST_RADIUS_KM, allow_inf_nan=False, description="how far a store may be, in kilometres"),
-]
-ProductId = Annotated[
-    str,
-    AfterValidator(_printable),
-    Field(
-        max_length=LONGEST_QUERY,
-        description="the id of a product, from /api/v1/products",
-        json_schema_extra={"format": "uuid"},
-        examples=["4bb3b6ad-54f1-507e-bc63-76cfa11d4817"],
-    ),
-]
-StoreKey = Annotated[str, Field(pattern=STORE_KEY_PATTERN, examples=["aldi:G452"])]
-
-
-class Parameters(BaseModel):
-    """A query string: a parameter that is not known is refused, as it is more likely misspelt than meant."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class StoresQuery(Parameters):
-    """Which stores."""
-
-    near: Near | None = None
-    radius_km: Radius = DEFAULT_RADIUS_KM
-    company: Company | None = None
-    limit: Annotated[int, Field(ge=1, le=500, description="most stores in the answer")] = 50
-
-
-class ProductsQuery(Parameters):
-    """Which products."""
-
-    q: Annotated[
-        str,
-        AfterValidator(_printable),
-        Field(
-            min_length=1,
-            max_length=LONGEST_QUERY,
-            description="words of name, brand and size (typing errors are forgiven), a barcode or a SKU",
-            examples=["vegemite 380g"],
-        ),
-    ]
-    company: Company | None = None
-    limit: Annotated[int, Field(ge=1, le=50, description="most products in the answer")] = 20
-
-
-class NoQuery(Parameters):
-    """No parameter at all."""
-
-
-class PricesQuery(Parameters):
-    """Which products at which stores: `near` or `store` is needed, both may be given."""
-
-    product: Annotated[list[ProductId], Field(min_length=1, max_length=20, description="ids of products")]
-    near: Near | None = None
-    radius_km: Radius = DEFAULT_RADIUS_KM
-    company: Company | None = None
-    store: Annotated[list[StoreKey], Field(max_length=100, description="stores by their keys")] = []
-    limit: Annotated[int, Field(ge=1, le=200, description="most stores near that are looked at")] = 50
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class StoreNear(BaseModel):
@@ -179,8 +92,18 @@ class PriceOut(StoreNear):
     special: Annotated[str | None, Field(description="special, half, down, new or clearance; null: none")]
     seen_at: Annotated[datetime, Field(description="the latest scrape that says this price still holds")]
     seen_store: Annotated[str, Field(description="the store whose shelf says so")]
+    source: Annotated[
+        Literal["own", "exception", "anchor"],
+        Field(
+            description="own: seen at this store; exception: a price of its own beside its group's, stated with "
+            "the group's evidence; anchor: seen at the store whose prices it shares"
+        ),
+    ]
+    anchor: Annotated[str, Field(description="the store its group is priced by; itself where it stands alone")]
     age_seconds: Annotated[int, Field(description="since `seen_at`")]
-    changed_at: Annotated[datetime, Field(description="since when it is this price")]
+    changed_at: Annotated[
+        datetime | None, Field(description="since when it is this price; null of an exception: not known")
+    ]
 
 
 class NotSoldOut(StoreNear):
@@ -208,6 +131,86 @@ class PricesAnswer(BaseModel):
     at: Annotated[datetime, Field(description="the moment ages are counted to")]
     near: Place | None
     items: list[ProductPrices]
+
+
+class StoreNamed(BaseModel):
+    """A store by key and name."""
+
+    store: str
+    name: str | None
+    suburb: str | None
+
+
+class GroupOut(BaseModel):
+    """Stores of one company that share prices, under one anchor."""
+
+    company: str
+    anchor: Annotated[StoreNamed, Field(description="the store whose prices stand for all of them")]
+    members: Annotated[int, Field(description="stores in it, the anchor counted")]
+    formed_at: Annotated[datetime, Field(description="when the anchor became one")]
+    anchor_settled_at: Annotated[datetime | None, Field(description="when the anchor was last seen")]
+    stale_since: Annotated[datetime | None, Field(description="when the anchor was found too old to judge by")]
+    version: Annotated[int, Field(description="of the company's log of decisions, at the group's last change")]
+
+
+class EvidenceOut(BaseModel):
+    """Why a store is in its group."""
+
+    confirmed_at: datetime
+    shared: Annotated[int, Field(description="listings that store and anchor both sell")]
+    equal: Annotated[int, Field(description="those of them that bore the same price")]
+    share: Annotated[
+        float | None,
+        Field(
+            description="equal / shared, the rule asks for 0.98; null: it came with its former anchor, uncompared"
+        ),
+    ]
+    exceptions: Annotated[int, Field(description="listings priced otherwise, or sold at only one of the two")]
+    scrape: Annotated[UUID, Field(description="the scrape of the store that was compared")]
+    anchor_scrape: Annotated[UUID, Field(description="the scrape of the anchor it was compared with")]
+    rule_version: str
+    version: int
+
+
+class MemberOut(StoreNamed):
+    """A store of a group; null evidence: the anchor itself."""
+
+    evidence: EvidenceOut | None
+
+
+class GroupsAnswer(BaseModel):
+    """Largest first, then by anchor."""
+
+    total: Annotated[int, Field(description="groups that match, also those beyond `limit`")]
+    items: list[GroupOut]
+
+
+class GroupAnswer(GroupOut):
+    """One group with its stores, the anchor first, then by key."""
+
+    stores: list[MemberOut]
+
+
+class DecisionOut(BaseModel):
+    """One event of the log of groups."""
+
+    version: int
+    at: datetime
+    kind: Annotated[str, Field(description="the event's type", examples=["member-confirmed"])]
+    store: Annotated[str, Field(description="whom it is about")]
+    anchor: str | None
+    other: Annotated[str | None, Field(description="the other anchor of a merge or a handover")]
+    shared: int | None
+    equal: int | None
+    detail: Annotated[dict[str, Any], Field(description="the event; of many exceptions the first few, and their number")]
+
+
+class GroupHistoryAnswer(BaseModel):
+    """Newest first."""
+
+    store: str
+    anchor: str
+    items: list[DecisionOut]
 
 
 class CompanyOut(BaseModel):

@@ -1,0 +1,1 @@
+"""Requests and answers of the API as pydantic models: what OpenAPI says, and what checks the parameters."""
