@@ -90,19 +90,19 @@ async def scrape_all(rig: Rig, stores: int = 3) -> list[Claim]:
     return [(await rig.scrape()).claim for _ in range(stores)]
 
 
-async def test_a_confirmed_member_is_released_for_a_week_and_its_anchor_is_not(database: str) -> None:
+async def test_a_confirmed_member_is_released_for_five_days_and_its_anchor_is_not(database: str) -> None:
     async with rigged(database) as rig:
         await rig.discover()
         await scrape_all(rig)
         assert await hear(rig, GroupFormed(version=1, anchor=A, at=START), confirmed(2, START)) == [Ok(), Ok()]
         assert await standings(rig) == {A: Standing.FRESH, B: Standing.RELEASED, C: Standing.FRESH}
-        for day in range(1, 7):
+        for day in range(1, 5):
             rig.clock.at = START + timedelta(days=day)
             assert [claim.store for claim in await scrape_all(rig, 2)] == [A, C]
             nothing = await rig.claim()
             assert isinstance(nothing, NothingDue)
             assert "1 released" in nothing.why
-        rig.clock.at = START + timedelta(days=7)
+        rig.clock.at = START + timedelta(days=5)
         assert (await rig.scrape()).claim.store == B
 
 
@@ -238,15 +238,15 @@ async def test_the_schedule_says_who_is_released_and_until_when(database: str) -
         code, said = await command("schedule", "show", "aldi", **environment)
         assert code == 0
         assert [one["store"] for one in said["next"]] == [C]  # type: ignore[attr-defined] # JSON
-        until_turn, a_week = "2026-09-01T14:00:00+00:00", "2026-09-08T08:00:00+00:00"
-        released = {"standing": "released", "due_at": a_week, "anchor": A, "confirmed_at": START.isoformat()}
+        until_turn, five_days = "2026-09-01T14:00:00+00:00", "2026-09-06T08:00:00+00:00"
+        released = {"standing": "released", "due_at": five_days, "anchor": A, "confirmed_at": START.isoformat()}
         assert said["later"] == [
             {"store": A, "standing": "fresh", "due_at": until_turn},
             {"store": B, **released},
         ]
         assert {k: n for k, n in said["stores"].items() if n} == {"due": 1, "fresh": 1, "released": 1}  # type: ignore[attr-defined] # JSON
         code, said = await command("schedule", "explain", B, **environment)
-        assert (code, said["standing"], said["anchor"], said["due_at"]) == (0, "released", A, a_week)
+        assert (code, said["standing"], said["anchor"], said["due_at"]) == (0, "released", A, five_days)
 
 
 async def until(pool: Pool, sql: str) -> None:

@@ -202,7 +202,9 @@ class DecisionOut(BaseModel):
     other: Annotated[str | None, Field(description="the other anchor of a merge or a handover")]
     shared: int | None
     equal: int | None
-    detail: Annotated[dict[str, Any], Field(description="the event; of many exceptions the first few, and their number")]
+    detail: Annotated[
+        dict[str, Any], Field(description="the event; of many exceptions the first few, and their number")
+    ]
 
 
 class GroupHistoryAnswer(BaseModel):
