@@ -1,18 +1,26 @@
 """Fixtures every test may ask for; the broker and the server start when the first test needs them."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from hypothesis import settings
 
 from splitcart_sandbox.stack import Stack
+from tests.support.loopback import loopback_only
 from tests.support.stack import Server, fresh_database, fresh_prefix, session_stack, template_server
 
 # The laws are searched briefly in every run, and at length in the long one (make test-long).
 settings.register_profile("brief", max_examples=50, deadline=None)
 settings.register_profile("long", max_examples=2_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "brief"))
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test reaches a live host."""
+    with loopback_only(monkeypatch):
+        yield
 
 
 @pytest.fixture(scope="session")

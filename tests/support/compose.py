@@ -51,7 +51,11 @@ def read_env(name: str) -> dict[str, str]:
     return {name: value.strip('"') for name, _, value in pairs}
 
 
-LIVE = {name: value or "filled-in-by-the-operator" for name, value in read_env(".env.example").items()}
+LIVE = {
+    name: value or ("Shop-Watch/1.0 (mail@example.org)" if name.endswith("USER_AGENT") else "filled-in")
+    for name, value in read_env(".env.example").items()
+}
+"""As an operator fills it in."""
 SIMULATED = LIVE | read_env("deploy/simulator.env")
 ASKED = re.compile(r"\$\{([A-Z_]+)(?:(:-|:\?)([^}]*))?\}")
 

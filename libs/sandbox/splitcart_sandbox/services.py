@@ -20,7 +20,7 @@ from splitcart_sandbox.ports import HOST
 from splitcart_sandbox.processes import MARKER, Program
 from splitcart_sandbox.supervisor import Probe
 
-COMPANIES: Final = ("aldi", "iga")
+COMPANIES: Final = ("aldi", "coles", "woolworths", "iga")
 """The retailers that are simulated and scraped in the sandbox; others join with their module."""
 
 TURNS: Final = Turns.parse("wed 00:00")

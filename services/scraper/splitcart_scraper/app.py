@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +11,7 @@ from typing import Final
 
 import httpx
 import psycopg
+import structlog
 from aiokafka import AIOKafkaProducer
 
 from splitcart_common import kafka, postgres
@@ -24,23 +25,31 @@ from splitcart_common.telemetry import Health
 from splitcart_common.topics import ALL
 from splitcart_scraper.domain.scrape import Scope
 from splitcart_scraper.fetch import Fetcher, Patience, make_client
+from splitcart_scraper.handlers.barcodes import BarcodeReader, ProductPages
 from splitcart_scraper.handlers.discovery import Discovery
 from splitcart_scraper.handlers.messages import TOPICS, ScraperHandler
 from splitcart_scraper.handlers.observer import Observer, Silent
+from splitcart_scraper.handlers.prefill import Export, export_address
 from splitcart_scraper.handlers.scrape import Scraper
 from splitcart_scraper.handlers.walk import Budget, Walker
 from splitcart_scraper.handlers.workers import Company, Strikes
 from splitcart_scraper.pace import Pace
-from splitcart_scraper.retailers import retailer_of
+from splitcart_scraper.retailers import RETAILERS, retailer_of
+from splitcart_scraper.retailers.coles_product import ColesProducts
+from splitcart_scraper.robots import Robots, agent_of
 from splitcart_scraper.settings import ScraperSettings
 from splitcart_scraper.store import SCHEMA
 from splitcart_scraper.store.claims import Terms
-from splitcart_scraper.store.tokens import PostgresTokens
+from splitcart_scraper.store.tokens import PostgresRobots, PostgresTokens
+
+log = structlog.get_logger()
 
 SERVICE: Final = "scraper"
 OUR_TOPICS: Final = tuple(t for t in ALL if SERVICE in t.producers or SERVICE in t.consumers)
 DISCOVERY_RETRY: Final = timedelta(seconds=30)
 """Wall; when a discovery that was not complete is tried again."""
+PRODUCT_PAGES: Final[Mapping[str, ProductPages]] = {"coles": ColesProducts()}
+"""The companies whose listings bear no barcodes, and whose product pages do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +123,15 @@ def company_of(
     lease = timedelta(seconds=settings.scraper_lease_seconds)
     base_url, finder_url = settings.base_url_of(name), settings.finder_url_of(name)
     fetcher = _fetcher(made, name, base_url)
+    budget, requests_a_day = budget or Budget(), settings.scraper_budget_per_day.of(name)
     scraper = Scraper(
-        walker=Walker(retailer, fetcher, clock, budget or Budget()),
+        walker=Walker(retailer, fetcher, clock, budget),
         pool=made.pool,
         clock=clock,
         prefix=settings.topic_prefix,
         lease=lease,
         resume_limit=timedelta(hours=settings.scraper_resume_hours),
+        turns=settings.turns,
         entropy=made.entropy,
         observer=observer or Silent(),
     )
@@ -135,6 +146,8 @@ def company_of(
         every=timedelta(hours=settings.scraper_discover_every_hours),
         retry=DISCOVERY_RETRY,
         entropy=made.entropy,
+        budget=budget,
+        requests_a_day=requests_a_day,
     )
     terms = Terms(
         owner=made.owner,
@@ -144,6 +157,8 @@ def company_of(
         parser_version=retailer.parser_version,
         rests=settings.rests,
         scope=scope,
+        policy=settings.policy,
+        requests_a_day=requests_a_day,
     )
     return Company(
         name=name,
@@ -155,21 +170,66 @@ def company_of(
         terms=terms,
         strikes=Strikes(settings.scraper_network_errors),
         pause_seconds=settings.scraper_pause_seconds,
+        most_pauses=settings.scraper_pauses,
         entropy=made.entropy,
     )
 
 
-def _fetcher(made: Parts, company: str, address: str) -> Fetcher:
-    """Requests to one host of a company, at that host's own pace."""
+def pages_of(company: str) -> ProductPages:
+    """The product pages of a company; ValueError for one whose pages say nothing that its listings do not."""
+    if company not in PRODUCT_PAGES:
+        only = ", ".join(PRODUCT_PAGES)
+        raise ValueError(
+            f"{company} shows its barcodes in its listings, or nowhere: only {only} has a pass for them"
+        )
+    return PRODUCT_PAGES[company]
+
+
+def barcodes_of(made: Parts, name: str) -> BarcodeReader:
+    """The barcode pass of a company; ValueError for one that has none."""
     settings = made.settings
+    return BarcodeReader(
+        company=name,
+        pages=pages_of(name),
+        fetcher=_fetcher(made, name, settings.base_url_of(name)),
+        pool=made.pool,
+        clock=made.clock,
+        prefix=settings.topic_prefix,
+        owner=made.owner,
+        lease=timedelta(seconds=settings.scraper_lease_seconds),
+        troubles=settings.scraper_network_errors,
+        requests_a_day=settings.scraper_budget_per_day.of(name),
+        entropy=made.entropy,
+    )
+
+
+def export_of(made: Parts, company: str, url: str) -> Export:
+    """Another gateway's export of a company's listings, at the pace of a retailer; ValueError for no address."""
+    origin, path = export_address(url)
+    return Export(_fetcher(made, "prefill", origin), origin, path, company)
+
+
+def _fetcher(made: Parts, company: str, address: str) -> Fetcher:
+    """Requests to one host of a company, at that host's own pace; ContactError for a live one and no contact."""
+    settings = made.settings
+    settings.check_contact(address)
+    host = httpx.URL(address).netloc.decode() + httpx.URL(address).path.rstrip("/")
     pace = Pace(
-        httpx.URL(address).netloc.decode() + httpx.URL(address).path.rstrip("/"),
+        host,
         made.owner,
         PostgresTokens(made.pool),
         made.clock,
         gap_seconds=settings.scraper_gap_seconds,
         lease_seconds=settings.scraper_lease_seconds,
         share_seconds=settings.scraper_share_seconds,
+        longest_gap_seconds=settings.scraper_longest_gap_seconds,
+    )
+    robots = Robots(
+        company,
+        host,
+        agent_of(settings.scraper_user_agent),
+        PostgresRobots(made.pool),
+        settings.scraper_permission.get(company, ""),
     )
     patience = Patience(
         attempts=settings.scraper_attempts,
@@ -177,12 +237,20 @@ def _fetcher(made: Parts, company: str, address: str) -> Fetcher:
         longest_wait_seconds=settings.scraper_longest_wait_seconds,
         timeout_seconds=settings.scraper_timeout_seconds,
         max_bytes=settings.scraper_max_bytes,
+        longest_gap_seconds=settings.scraper_longest_gap_seconds,
     )
-    return Fetcher(company, address, made.client, pace, made.clock, patience)
+    visited = company in RETAILERS  # another gateway's API is not for its robots.txt to speak of
+    return Fetcher(company, address, made.client, pace, made.clock, patience, robots if visited else None)
 
 
-async def run(settings: ScraperSettings, health: Health, stop: asyncio.Event) -> None:
-    """The service: every company's workers, the relay, and the consumer, until `stop`."""
+async def run(
+    settings: ScraperSettings, health: Health, stop: asyncio.Event, stopped: list[str] | None = None
+) -> None:
+    """The service: every company's workers, the relay, and the consumer, until `stop`.
+
+    A company whose workers have stopped is added to `stopped`, with why; when none is left, the service ends. One
+    that would be visited live and anonymously is left out: /readyz says why.
+    """
     # The relay stops last: what a worker's last transaction has to say is still said.
     async with parts(settings, health) as made, relaying(made) as relay, relay.running():
         consumer = ConsumerLoop(
@@ -197,10 +265,24 @@ async def run(settings: ScraperSettings, health: Health, stop: asyncio.Event) ->
             health=health,
             instance=settings.instance,
         )
-        companies = [company_of(made, name) for name in settings.scraper_companies]
+        companies = []
+        for name in settings.scraper_companies:
+            refused = settings.anonymous(name)
+            if refused is None:
+                companies.append(company_of(made, name))
+            else:
+                health.wait_for(f"retailer {name}", str(refused))
+                log.error("not visited", company=name, why=str(refused))
         health.has("start")
-        await run_until_first_ends(
-            stop.wait(),
-            consumer.run(stop),
-            *(company.run(settings.scraper_workers) for company in companies),
-        )
+
+        async def work(company: Company) -> None:
+            why = await company.run(settings.scraper_workers)
+            if stopped is not None:
+                stopped.append(why)
+
+        async def work_all() -> None:
+            async with asyncio.TaskGroup() as group:
+                for company in companies:
+                    group.create_task(work(company))
+
+        await run_until_first_ends(stop.wait(), consumer.run(stop), work_all())

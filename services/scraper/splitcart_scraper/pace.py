@@ -1,11 +1,15 @@
 """One request at a time to a retailer's host, whatever the number of workers and processes.
 
 A token in Postgres says which process may talk to a host. The process that holds it shares it among its workers
-through a lock in memory, so a request costs no round trip; it keeps the gap (virtual) since the last request,
-which goes with the token when it is handed over. Leases and sharing are wall time.
+through a lock in memory, so a request costs no round trip; it keeps the gap (virtual) since the last request. What
+it knows of the host (`Trace`) goes with the token when it is handed over. Leases and sharing are wall time.
+
+The gap follows the host's latency (domain/gap.py). Latency is measured on the wall clock and taken for virtual
+seconds: where the two clocks differ the host is simulated, and its own time is what is to be borne.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +18,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from splitcart_common.clock import Clock
+from splitcart_scraper.domain.gap import Bounds, Sign, next_gap
 from splitcart_scraper.leases import HeartBeat
 
 POLL_SECONDS: Final = 0.1
@@ -22,18 +27,32 @@ BEAT_SECONDS: Final = 1.0
 """Wall, between two renewals of a token held here, which tell whether another process waits for it."""
 TIMER_SECONDS: Final = 0.001
 """What an event loop's timers resolve: a shorter wait is spent by yielding, a timer would make it this long."""
+LONGEST_CLOSED: Final = timedelta(days=1)
+"""Wall; a host that asks for more patience than this is asked again all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What is known of a host, None where nothing is; a trace that is left does not undo what was known.
+
+    The last request and the gap are virtual; until when it asked not to be asked is wall time.
+    """
+
+    last_request_at: datetime | None = None
+    gap_seconds: float | None = None
+    closed_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A token as its holder sees it: the last request to the host (virtual), and whether others wait."""
+    """A token as its holder sees it, and whether others wait for it."""
 
-    last_request_at: datetime | None
+    trace: Trace
     waited_for: bool
 
 
 class HostTokens(Protocol):
-    """The tokens, one a host. `owner` names a process for its life; all moments but the last are wall time."""
+    """The tokens, one a host. `owner` names a process for its life; moments outside a trace are wall time."""
 
     async def take(self, host: str, owner: str, since: datetime, now: datetime, until: datetime) -> Held | None:
         """The token, held until a moment, or None while it is another's or another has waited longer.
@@ -42,14 +61,12 @@ class HostTokens(Protocol):
         """
         ...
 
-    async def renew(
-        self, host: str, owner: str, last: datetime | None, now: datetime, until: datetime
-    ) -> Held | None:
-        """Hold on longer; None if the token was lost."""
+    async def renew(self, host: str, owner: str, trace: Trace, now: datetime, until: datetime) -> Held | None:
+        """Hold on longer, and leave a trace; None if the token was lost."""
         ...
 
-    async def give_back(self, host: str, owner: str, last: datetime | None) -> None:
-        """Let go of the token, if it is held, and leave the last request's moment with it."""
+    async def give_back(self, host: str, owner: str, trace: Trace) -> None:
+        """Let go of the token, if it is held, and leave a trace with it."""
         ...
 
 
@@ -66,9 +83,14 @@ class Pace:
         gap_seconds: float,
         lease_seconds: float,
         share_seconds: float,
+        longest_gap_seconds: float = 60.0,
     ) -> None:
-        self._host, self._owner, self._tokens, self._clock = host, owner, tokens, clock
-        self._gap = timedelta(seconds=gap_seconds)
+        self.host = host
+        self._owner, self._tokens, self._clock = owner, tokens, clock
+        self._bounds = Bounds(gap_seconds, max(gap_seconds, longest_gap_seconds))
+        self._asked_gap = 0.0
+        self._gap = gap_seconds
+        self._closed_until: datetime | None = None
         self._lease = timedelta(seconds=lease_seconds)
         self._share = timedelta(seconds=share_seconds)
         self._lock = asyncio.Lock()
@@ -98,7 +120,7 @@ class Pace:
     async def turn(self) -> AsyncIterator[None]:
         """The right to talk to the host, with nobody else talking to it, back-off between tries included.
 
-        Call `ready` before each request and `done` after it.
+        Call `ready` before each request, `done` after it, and `heed` when it is known what came back.
         """
         async with self._lock:
             yield
@@ -106,30 +128,61 @@ class Pace:
             if self._waited_for and self._held_since is not None and wall - self._held_since >= self._share:
                 await self._give_back()
 
-    async def ready(self) -> None:
-        """Hold the token and let the gap pass. Only within a turn."""
+    async def ready(self, longest_wait_seconds: float = math.inf) -> float:
+        """Hold the token and let the gap pass, and the time the host asked not to be asked. Only within a turn.
+
+        Where more than so many wall seconds of that are left: they are returned, at once, and no request is due.
+        """
         if self._held_until is None or self._held_until <= self._clock.wall():
             await self._take()
+        closed = self.closed_seconds()
+        if closed > longest_wait_seconds:
+            return closed
+        if closed > 0:
+            await asyncio.sleep(closed)
         if self._last is not None:
-            await self._pass((self._last + self._gap - self._clock.now()).total_seconds())
+            gap = timedelta(seconds=self.gap_seconds)
+            await self._pass((self._last + gap - self._clock.now()).total_seconds())
+        return 0.0
 
     def done(self) -> None:
         """A request has ended, well or not: the gap begins."""
         self._last = self._clock.now()
 
+    def heed(self, sign: Sign, latency_seconds: float, closed_seconds: float | None = None) -> None:
+        """Learn from an answer how long to leave the host alone; `closed_seconds` (wall): its own word for it."""
+        self._gap = next_gap(self._gap, latency_seconds, sign, self._bounds)
+        if closed_seconds is not None:
+            closed = min(closed_seconds, LONGEST_CLOSED.total_seconds())
+            self._closed_until = _later(self._closed_until, self._clock.wall() + timedelta(seconds=closed))
+
+    def keep_apart(self, gap_seconds: float) -> None:
+        """The host asks for at least this gap; 0: for none."""
+        self._asked_gap = gap_seconds
+
+    @property
+    def gap_seconds(self) -> float:
+        """The gap as it is now, virtual."""
+        return max(self._gap, self._asked_gap)
+
+    def closed_seconds(self) -> float:
+        """Wall seconds for which the host asks not to be asked; 0 where it does not."""
+        if self._closed_until is None:
+            return 0.0
+        return max(0.0, (self._closed_until - self._clock.wall()).total_seconds())
+
     async def _take(self) -> None:
         since = self._clock.wall()
         while True:
             wall = self._clock.wall()
-            held = await self._tokens.take(self._host, self._owner, since, wall, wall + self._lease)
+            held = await self._tokens.take(self.host, self._owner, since, wall, wall + self._lease)
             if held is not None:
                 break
             await asyncio.sleep(POLL_SECONDS)
         self._held_since, self._held_until, self._waited_for = wall, wall + self._lease, held.waited_for
-        if held.last_request_at is not None and (self._last is None or held.last_request_at > self._last):
-            self._last = held.last_request_at
+        self._inherit(held.trace)
         if self._beat is None or self._beat.lost.is_set():
-            self._beat = HeartBeat(f"the host {self._host}", BEAT_SECONDS, self._renew)
+            self._beat = HeartBeat(f"the host {self.host}", BEAT_SECONDS, self._renew)
 
     async def _renew(self) -> bool:
         """Hold on to the token; False, and it must be taken anew, where it was lost."""
@@ -137,10 +190,23 @@ class Pace:
             return False
         wall = self._clock.wall()
         until = wall + self._lease
-        held = await self._tokens.renew(self._host, self._owner, self._last, wall, until)
+        held = await self._tokens.renew(self.host, self._owner, self._trace(), wall, until)
         self._held_until = None if held is None else until
         self._waited_for = held is not None and held.waited_for
         return held is not None
+
+    def _inherit(self, trace: Trace) -> None:
+        """Take over what others have learnt of the host since we held the token."""
+        if trace.last_request_at is not None and (self._last is None or trace.last_request_at > self._last):
+            if trace.gap_seconds is not None:
+                self._gap = self._bounds.clamp(trace.gap_seconds)
+            self._last = trace.last_request_at
+        if trace.closed_until is not None:
+            self._closed_until = _later(self._closed_until, trace.closed_until)
+
+    def _trace(self) -> Trace:
+        """What we know; nothing of the gap before the first request of ours."""
+        return Trace(self._last, None if self._last is None else self._gap, self._closed_until)
 
     async def _give_back(self) -> None:
         if self._beat is not None:
@@ -148,7 +214,7 @@ class Pace:
             self._beat = None
         if self._held_until is not None:
             self._held_until = None
-            await self._tokens.give_back(self._host, self._owner, self._last)
+            await self._tokens.give_back(self.host, self._owner, self._trace())
 
     async def _pass(self, virtual_seconds: float) -> None:
         wall_seconds = virtual_seconds / self._speed
@@ -160,3 +226,7 @@ class Pace:
         end = time.perf_counter() + wall_seconds
         while time.perf_counter() < end:  # noqa: ASYNC110 - what is waited for is time itself
             await asyncio.sleep(0)
+
+
+def _later(known: datetime | None, moment: datetime) -> datetime:
+    return moment if known is None or moment > known else known

@@ -3,12 +3,27 @@
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, PlainSerializer, PlainValidator, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from splitcart_common.settings import Settings
+from splitcart_scraper.domain.budgets import DailyBudgets
+from splitcart_scraper.domain.contact import is_public, names_contact
 from splitcart_scraper.domain.rests import Rests
+from splitcart_scraper.domain.schedule import OLDEST, POLICIES, Policy
 from splitcart_scraper.retailers import RETAILERS, retailer_of
+
+
+class ContactError(ValueError):
+    """A live address would be visited without a contact in our user agent."""
+
+
+def _budgets(value: object) -> DailyBudgets:
+    return value if isinstance(value, DailyBudgets) else DailyBudgets.parse(str(value))
+
+
+# NoDecode: the text of the variable is the value, not JSON.
+BudgetsSetting = Annotated[DailyBudgets, NoDecode, PlainValidator(_budgets), PlainSerializer(str)]
 
 
 class ScraperSettings(Settings):
@@ -32,9 +47,19 @@ class ScraperSettings(Settings):
     scraper_user_agent: str = Field(
         default="SplitCart/0.1 (price comparison; contact: admin@splitcart.example)",
         min_length=10,
-        description="who we say we are, with a contact the retailer can reach",
+        pattern=r"^[A-Za-z][A-Za-z_-]*/\S+ .+$",
+        description="who we say we are, with a contact the retailer can reach; live addresses need a real one",
     )
-    scraper_gap_seconds: float = Field(default=1.5, ge=0, description="virtual, between two requests to one host")
+    scraper_permission: dict[str, str] = Field(
+        default_factory=dict,
+        description="who of a company permitted what its robots.txt disallows, and when, by company",
+    )
+    scraper_gap_seconds: float = Field(
+        default=1.5, ge=0, description="virtual, the least between two requests to one host; follows its latency"
+    )
+    scraper_longest_gap_seconds: float = Field(
+        default=60, ge=0, description="virtual, the most; a robots.txt that asks for more is not visited"
+    )
     scraper_timeout_seconds: float = Field(default=20, gt=0, description="wall, for one whole answer")
     scraper_max_bytes: int = Field(default=8 << 20, ge=1 << 10, description="the largest answer that is read")
     scraper_attempts: int = Field(default=3, ge=1, le=10, description="tries of one request before it has failed")
@@ -68,6 +93,18 @@ class ScraperSettings(Settings):
     scraper_pause_seconds: float = Field(
         default=30, gt=0, description="wall, the first such pause; doubles up to 20 times that"
     )
+    scraper_pauses: int = Field(
+        default=12,
+        ge=1,
+        description="pauses without one page read in between, after which a company's workers stop",
+    )
+    scraper_policy: str = Field(
+        default=OLDEST.name, description="in which order stores that are due are scraped: " + ", ".join(POLICIES)
+    )
+    scraper_budget_per_day: BudgetsSetting = Field(
+        default_factory=DailyBudgets,
+        description="requests a company is sent a day (virtual, UTC): [<company>=]<n>, comma separated; 0: any",
+    )
     scraper_discover_every_hours: float = Field(
         default=168, gt=0, description="virtual, between two store discoveries"
     )
@@ -80,6 +117,18 @@ class ScraperSettings(Settings):
             for company in companies:
                 retailer_of(str(company))
         return companies
+
+    @field_validator("scraper_policy")
+    @classmethod
+    def _known_policy(cls, value: str) -> str:
+        if value not in POLICIES:
+            raise ValueError(f"there is no policy {value!r}: there are {', '.join(POLICIES)}")
+        return value
+
+    @property
+    def policy(self) -> Policy:
+        """The order in which stores that are due come."""
+        return POLICIES[self.scraper_policy]
 
     @property
     def rests(self) -> Rests:
@@ -94,6 +143,25 @@ class ScraperSettings(Settings):
     def base_url_of(self, company: str) -> str:
         """Where a company's requests go, without a slash at the end."""
         return self.scraper_base_url.get(company, retailer_of(company).base_url).rstrip("/")
+
+    def anonymous(self, company: str) -> ContactError | None:
+        """Why a company is not to be visited, None where it may be."""
+        for address in (self.base_url_of(company), self.finder_url_of(company)):
+            try:
+                self.check_contact(address)
+            except ContactError as error:
+                return error
+        return None
+
+    def check_contact(self, address: str) -> None:
+        """ContactError where an address is on the public internet and our user agent names nobody."""
+        if is_public(address) and not names_contact(self.scraper_user_agent):
+            raise ContactError(
+                f"{address} is a live address, and nobody is visited anonymously: put a mail address or web page "
+                "of yours into SPLITCART_SCRAPER_USER_AGENT, like "
+                '"SplitCart/0.1 (price comparison; contact: you@your-domain)"; '
+                f"now it is {self.scraper_user_agent!r}"
+            )
 
     def finder_url_of(self, company: str) -> str:
         """Where its store finder is asked; an address that stands in for the retailer stands in for its finder."""

@@ -1,7 +1,6 @@
 """kill -9 of the scraper in the middle of its scrapes: nothing lost, nothing said twice in two ways."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections import defaultdict
@@ -15,12 +14,13 @@ from splitcart_common.kafka import ensure_topics
 from splitcart_common.topics import PRODUCT_OBSERVED
 from splitcart_sandbox.database import service_dsn
 from tests.support.bus import read_topic
+from tests.support.loopback import without_network
 from tests.support.scraper.http import Server, serving
 from tests.support.scraper.tiny_aldi import TinyAldi, tile
 
 pytestmark = pytest.mark.stack
 
-SHELVES = {str(n): [tile(n * 1000 + m) for m in range(70)] for n in range(6)}
+SHELVES = {str(n): [tile(n * 1000 + m, 100 + m) for m in range(70)] for n in range(6)}
 
 
 async def start(environment: dict[str, str]) -> asyncio.subprocess.Process:
@@ -28,7 +28,7 @@ async def start(environment: dict[str, str]) -> asyncio.subprocess.Process:
         sys.executable,
         "-m",
         "splitcart_scraper",
-        env={**os.environ, **environment},
+        env={**without_network(), **environment},
         stderr=asyncio.subprocess.DEVNULL,
     )
 
@@ -68,6 +68,7 @@ async def test_killed_scrapers_lose_nothing(database: str, broker: str, topic_pr
             "SPLITCART_POSTGRES_DSN": service_dsn(database, "scraper"),
             "SPLITCART_KAFKA_BOOTSTRAP": broker,
             "SPLITCART_TOPIC_PREFIX": topic_prefix,
+            "SPLITCART_SCRAPER_COMPANIES": "aldi",
             "SPLITCART_SCRAPER_BASE_URL_ALDI": f"{server.url}/aldi",
             "SPLITCART_SCRAPER_GAP_SECONDS": "0",
             "SPLITCART_SCRAPER_LEASE_SECONDS": "1",

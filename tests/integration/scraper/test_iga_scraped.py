@@ -18,6 +18,7 @@ from splitcart_scraper import app
 from splitcart_scraper.app import Parts
 from splitcart_scraper.domain.schedule import NothingDue
 from splitcart_scraper.domain.scrape import Completed, assemble
+from splitcart_scraper.handlers import scrape
 from splitcart_scraper.handlers.workers import Company
 from splitcart_scraper.store import claims, outlets, runs
 from splitcart_scraper.store.claims import Claim
@@ -97,8 +98,11 @@ async def test_iga_from_discovery_to_publication(
             assert len(seen) > LISTINGS / 2
 
 
-async def test_a_resumed_scrape_asks_as_the_first_did(database: str, simulator: str) -> None:
+async def test_a_resumed_scrape_asks_as_the_first_did(
+    database: str, simulator: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A worker is stopped in the middle; who goes on sends the same session id, and says it is the same store."""
+    monkeypatch.setattr(scrape, "FLUSH_PAGES", 1)  # to be stopped in the middle, not at the end
     async with visiting(database, simulator) as (made, company):
         assert await company.discovery.now() is not None
         claim = await claims.claim_next(made.pool, "iga", company.terms_of(1), made.entropy)

@@ -84,12 +84,12 @@ async def kill_sometimes(rig: Rig, chance: random.Random, monkeypatch: pytest.Mo
 async def test_a_scrape_killed_again_and_again_says_the_same(
     database: str, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelves = {str(n): [tile(n * 100 + m) for m in range(20 + 15 * n)] for n in range(6)}
+    shelves = {str(n): [tile(n * 100 + m, 100 + m) for m in range(20 + 15 * n)] for n in range(6)}
     async with rigged(database, TinyAldi(stores=[1], shelves=shelves)) as rig:
         await rig.discover()
         assert await kill_sometimes(rig, random.Random(seed), monkeypatch) >= 4
         disturbed = await rig.said()
-        await rig.made.pool.execute("TRUNCATE outbox, runs, staged_pages, host_waiters")
+        await rig.made.pool.execute("TRUNCATE outbox, runs, staged_pages, host_waiters, known_prices")
         await rig.made.pool.execute("UPDATE stores SET last_claimed_at = NULL, last_scraped_at = NULL")
         before = disturbed[0][1].correlation_id
         claim = await rig.claim()

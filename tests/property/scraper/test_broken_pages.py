@@ -109,6 +109,64 @@ def test_cut_off_anywhere(case: Case, data: st.DataObject) -> None:
         case.parse(case.good[:length])
 
 
+HTML = b"<!doctype html><html><head><title>Access Denied</title></head><body>Reference 18.2</body></html>"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.company)
+@settings(max_examples=50)
+@given(st.data())
+def test_html_in_place_of_json_from_anywhere_on(case: Case, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(case.good) - 1))
+    with pytest.raises(PageError):
+        case.parse(case.good[:at] + HTML)
+
+
+def with_each_tile(case: Case, **fields: Any) -> bytes:
+    """The good page with fields of every tile that was good replaced, and no other tiles."""
+    page = json.loads(case.good)
+    tiles = [tile for tile in page[case.tiles] if isinstance(tile, dict)]
+    page[case.tiles] = [tile | fields for tile in tiles if tile.get("sku") in case.true_prices]
+    return json.dumps(page).encode()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.company)
+@pytest.mark.parametrize("text", ["x" * 10_000_000, "\x00" * 1_000_000, "\u202e" * 1_000_000])
+def test_names_of_megabytes_are_refused_by_name(case: Case, text: str) -> None:
+    content = case.parse(with_each_tile(case, name=text))
+    assert content.tiles > 0
+    assert content.listings == ()
+    assert {refusal.reason.value for refusal in content.refusals} <= {"text-too-long", "name-missing"}
+    assert all(len(refusal.detail) <= 200 for refusal in content.refusals)
+
+
+PRICES = {"aldi": lambda price: {"price": {"amount": price}}, "iga": lambda price: {"priceNumeric": price}}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.company)
+@pytest.mark.parametrize(
+    "price", [-1, -4.5, 10**15, 10**400, 1e308, "4.69", True, [1], {"amount": 1}], ids=lambda _: ""
+)
+def test_no_price_is_made_of_what_is_none(case: Case, price: Any) -> None:
+    content = case.parse(with_each_tile(case, **PRICES[case.company](price)))
+    assert content.listings == ()
+    assert all(refusal.reason.value.startswith(("price-", "malformed")) for refusal in content.refusals)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.company)
+@pytest.mark.parametrize("depth", [100, 100_000])
+def test_nesting_without_end(case: Case, depth: int) -> None:
+    check_crash(case, b'{"' + case.tiles.encode() + b'":' + b"[" * depth + b"]" * depth + b"}")
+    check_crash(case, case.good.replace(b'"name":', b'"name":' + b"[" * depth + b"]" * depth + b',"x":'))
+
+
+def check_crash(case: Case, body: bytes) -> None:
+    try:
+        content = case.parse(body)
+    except (PageError, DriftError):
+        return
+    assert content.tiles == len(content.listings) + len(content.refusals)
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.company)
 @settings(max_examples=60)
 @given(st.data(), st.binary(min_size=1, max_size=3))

@@ -18,7 +18,7 @@ from splitcart_scraper.domain.listing import MOST_CENTS, PageContent
 from splitcart_scraper.domain.scrape import Category
 from splitcart_scraper.retailers.base import DriftError, Ended, PageContext, PageError, Session
 from splitcart_scraper.retailers.coles import MOST_PAGES, Coles
-from splitcart_scraper.retailers.coles_requests import BUILD, KEY, stores_near
+from splitcart_scraper.retailers.coles_requests import BUILD, KEY, stores
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "coles"
 GOOD = (FIXTURES / "page.json").read_bytes().strip()
@@ -190,7 +190,7 @@ def read_menu(body: bytes) -> object:
 
 
 def read_stores(body: bytes) -> object:
-    return COLES.outlets(body, stores_near(0, "k"), datetime(2026, 9, 1, tzinfo=UTC))
+    return COLES.outlets(body, stores("k")[0], datetime(2026, 9, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(("name", "reads"), [("menu.json", read_menu), ("stores.json", read_stores)])

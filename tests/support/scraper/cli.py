@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-import os
 import sys
+
+from tests.support.loopback import without_network
 
 
 async def command(*words: str, **environment: str) -> tuple[int, dict[str, object]]:
@@ -16,7 +17,7 @@ async def command(*words: str, **environment: str) -> tuple[int, dict[str, objec
         "--json",
         stdout=asyncio.subprocess.PIPE,
         stderr=None,
-        env={**os.environ, **environment},
+        env={**without_network(), **environment},
     )
     try:
         async with asyncio.timeout(20):

@@ -116,6 +116,7 @@ def settings_of(database: str, base_url: str, **more: object) -> ScraperSettings
         "scraper_base_url": {"aldi": f"{base_url}/aldi"},
         "scraper_companies": "aldi",
         "scraper_gap_seconds": 0,
+        "scraper_longest_gap_seconds": 0,
         "scraper_backoff_seconds": 0.01,
         "scraper_timeout_seconds": 2,
         "scraper_pause_seconds": 0.1,

@@ -155,8 +155,8 @@ def test_service_points_become_outlets_and_the_rest_is_asked_for() -> None:
     assert (glenmore.suburb, glenmore.state, glenmore.postcode) == ("Glenmore Park", "NSW", "2745")
     assert (glenmore.lat, glenmore.lon, glenmore.sells_online) == (-33.79, 150.67, True)
     assert (penrith.lat, penrith.lon, penrith.sells_online) == (None, None, False)
-    assert found.rest is not None
-    assert found.rest.target == request.target.replace("offset=0", "offset=2")
+    [rest] = found.rest
+    assert rest.target == request.target.replace("offset=0", "offset=2")
     assert len(ALDI.discovery()) < 150
 
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from splitcart_scraper.retailers.base import PageError, Request
+from splitcart_scraper.retailers.base import BotWallError, PageError, Request
 from splitcart_scraper.retailers.coles import Coles
 from splitcart_scraper.retailers.coles_points import POINTS
-from splitcart_scraper.retailers.coles_shapes import BotWallError
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "coles"
 FRONT = (FIXTURES / "opening.html").read_bytes()
@@ -21,11 +20,14 @@ SEEN_AT = datetime(2026, 9, 1, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def first() -> Request:
     """The request around the first point."""
+    return requests()[0]
+
+
+def requests() -> tuple[Request, ...]:
     [front] = COLES.discovery()
     assert (front.target, front.expects, front.headers) == ("/", "html", {})
     found = COLES.outlets(FRONT, front, SEEN_AT)
     assert found.outlets == ()
-    assert found.rest is not None
     return found.rest
 
 
@@ -37,18 +39,13 @@ def test_discovery_takes_the_key_from_the_front_page_and_asks_around_a_point(fir
     assert asked["variables"] == {"brandIds": ["COL"], "latitude": POINTS[0][0], "longitude": POINTS[0][1]}
 
 
-def test_each_answer_leads_to_the_next_point_and_the_last_to_none(first: Request) -> None:
-    asked, request = [], first
-    while True:
-        variables = json.loads(request.body or b"")["variables"]
-        asked.append((variables["latitude"], variables["longitude"]))
-        rest = COLES.outlets(STORES, request, SEEN_AT).rest
-        if rest is None:
-            break
-        request = rest
-    assert asked == list(POINTS)
+def test_the_front_page_leads_to_all_points_and_no_answer_to_another() -> None:
+    """One answer that cannot be read costs its own stores, not those of all the points after it."""
+    asked = [json.loads(request.body or b"")["variables"] for request in requests()]
+    assert [(variables["latitude"], variables["longitude"]) for variables in asked] == list(POINTS)
     assert len(set(POINTS)) == len(POINTS) < 100
-    assert request.headers == first.headers
+    assert len({request.label for request in requests()}) == len(POINTS), "they share one address"
+    assert all(COLES.outlets(STORES, request, SEEN_AT).rest == () for request in requests())
 
 
 def test_only_supermarkets_that_trade_are_outlets(first: Request) -> None:

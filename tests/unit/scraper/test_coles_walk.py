@@ -9,9 +9,16 @@ import pytest
 from splitcart_common.events import ObservedListing
 from splitcart_scraper.domain.listing import PageContent, Refusal, RefusalReason
 from splitcart_scraper.domain.scrape import Category
-from splitcart_scraper.retailers.base import DriftError, Ended, Meaning, PageError, Request, Session
+from splitcart_scraper.retailers.base import (
+    BotWallError,
+    DriftError,
+    Ended,
+    Meaning,
+    PageError,
+    Request,
+    Session,
+)
 from splitcart_scraper.retailers.coles import MOST_PAGES, Coles
-from splitcart_scraper.retailers.coles_shapes import BotWallError
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "coles"
 FRONT = (FIXTURES / "opening.html").read_bytes()
@@ -149,7 +156,7 @@ def test_a_listing_is_read_by_build_id_slug_and_page() -> None:
 def test_the_404_of_an_old_build_id_is_never_the_end_of_a_category() -> None:
     for request in (after(), after(page(1, 48, 49))):
         assert isinstance(request, Request)
-        assert request.meanings.get(404) not in {Meaning.PAST_END, Meaning.NOT_CARRIED}
+        assert request.meanings == {404: Meaning.STALE}
 
 
 def test_a_listing_ends_when_its_count_is_reached() -> None:
@@ -185,4 +192,19 @@ def test_without_a_count_a_listing_ends_with_the_page_that_adds_nothing() -> Non
 def test_no_page_is_asked_for_beyond_the_104th() -> None:
     served = [page(48 * at + 1, 48 * at + 48, 6000) for at in range(MOST_PAGES)]
     assert isinstance(after(*served[:-1]), Request)
-    assert after(*served) == Ended("no more than 104 pages are served: 4992 of 6000")
+    assert after(*served) == Ended("no more than 104 pages are served: 4992 of 6000", too_long=True)
+
+
+def test_what_the_menu_counted_short_is_left_for_its_parts_at_its_first_page() -> None:
+    body = MENU.replace(b'"productCount":6115', b'"productCount":4700')
+    categories = {category.key: category for category in COLES.categories(OPENED, body)}
+    assert categories["pantry"].divisible
+    assert {key: category.part_of for key, category in categories.items() if category.part_of} == {
+        "pantry/baking": "pantry",
+        "pantry/international-foods/asian": "pantry",
+        "pantry/international-foods/mexican": "pantry",
+    }
+    ended = COLES.next_page(OPENED, categories["pantry"], [page(1, 48, 6000)])
+    assert ended == Ended("no more than 104 pages are served: 48 of 6000", too_long=True)
+    assert isinstance(COLES.next_page(OPENED, categories["pantry"], [page(1, 48, 4992)]), Request)
+    assert isinstance(after(page(1, 48, 6000)), Request), "what has no parts is read as far as it goes"

@@ -12,6 +12,7 @@ from itertools import pairwise
 import pytest
 
 from splitcart_common.clock import ScaledClock
+from splitcart_scraper.answers import retry_after_of
 from splitcart_scraper.fetch import (
     BadPage,
     BotWall,
@@ -24,9 +25,9 @@ from splitcart_scraper.fetch import (
     Read,
     Throttled,
     Trouble,
-    _retry_after,
     make_client,
 )
+from splitcart_scraper.outcomes import Moved
 from splitcart_scraper.pace import Pace
 from splitcart_scraper.retailers.base import DriftError, Meaning, PageError, Request
 from tests.support.scraper.http import Answering, Asked, Reply, Server, serving
@@ -44,7 +45,16 @@ async def fetching(
         serving(answer, delay) as server,
         make_client("SplitCart tests (contact: x@y.example)", 5) as client,
     ):
-        pace = Pace("host", "me", MemoryTokens(), CLOCK, gap_seconds=gap, lease_seconds=10, share_seconds=5)
+        pace = Pace(
+            "host",
+            "me",
+            MemoryTokens(),
+            CLOCK,
+            gap_seconds=gap,
+            lease_seconds=10,
+            share_seconds=5,
+            longest_gap_seconds=gap,
+        )
         terms = Patience(**{"backoff_seconds": 0.01, "timeout_seconds": 1.0, **patience})  # type: ignore[arg-type]
         async with pace.visit():
             yield Fetcher("aldi", server.url, client, pace, CLOCK, terms), server
@@ -80,7 +90,7 @@ async def outcome_of(*replies: Reply, **patience: float) -> Read[str] | PastEnd 
         (Reply(503, b"", {"retry-after": "0"}), Throttled, 3),
         (Reply(503), NetworkDown, 3),
         (Reply(500), NetworkDown, 3),
-        (Reply(302, b"", {"location": "/elsewhere"}), BadPage, 3),
+        (Reply(302, b"", {"location": "/elsewhere"}), Moved, 1),
         (Reply(200, b""), BadPage, 3),
         (Reply(200, b'[{"half'), BadPage, 3),
         (Reply(200, b"{}" * 1000, cut=100), NetworkDown, 3),
@@ -152,9 +162,9 @@ async def test_retry_after_is_waited_for() -> None:
 def test_retry_after_has_two_forms() -> None:
     wall = datetime(2026, 9, 1, tzinfo=UTC)
     date = format_datetime(wall + timedelta(seconds=90), usegmt=True)
-    found = [_retry_after(text, wall) for text in ("7", " 8 ", date, "soon", "-1", None)]
+    found = [retry_after_of(text, wall) for text in ("7", " 8 ", date, "soon", "-1", None)]
     assert found == [7.0, 8.0, 90.0, None, None, None]
-    assert _retry_after(format_datetime(wall - timedelta(days=1), usegmt=True), wall) == 0.0
+    assert retry_after_of(format_datetime(wall - timedelta(days=1), usegmt=True), wall) == 0.0
 
 
 async def test_we_say_who_we_are() -> None:

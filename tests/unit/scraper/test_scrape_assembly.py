@@ -1,5 +1,6 @@
 """A scrape as a whole: its messages, its counts, and the guards."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -21,6 +22,8 @@ from splitcart_scraper.domain.scrape import (
     Run,
     StagedPage,
     assemble,
+    each_once,
+    parts_of,
     tally,
 )
 
@@ -107,11 +110,63 @@ def test_a_category_that_broke_off_is_not_finished() -> None:
     assert counts.unfinished == ("fruit: HTTP 404",)
 
 
+PARTED = replace(
+    RUN,
+    plan=Plan(
+        (
+            Category("all", ("All",), divisible=True),
+            Category("half", ("All", "Half"), part_of="all"),
+            Category("rest", ("All", "Rest"), part_of="all"),
+            Category("bread", ("Bread",)),
+        )
+    ),
+)
+TOO_LONG = PageContent(tuple(listing(n, 1) for n in range(36)), total=100, ended="not all served", too_long=True)
+
+
+def part(number: int, category: int, skus: range, ended: str = "") -> StagedPage:
+    return page(number, category, PageContent(tuple(listing(n, number) for n in skus), ended=ended))
+
+
+def test_a_category_that_was_too_long_is_finished_when_its_parts_are() -> None:
+    pages = [page(1, 0, TOO_LONG), part(2, 1, range(50)), part(3, 2, range(50, 100)), part(4, 3, range(5))]
+    counts = tally(PARTED, pages)
+    assert (counts.categories_planned, counts.categories_finished, counts.unfinished) == (2, 2, ())
+    assert counts.walked
+    started = next(assemble(PARTED, pages, Completed())).event
+    assert isinstance(started, ScrapeStarted)
+    assert started.planned_categories == ("all", "bread"), "parts are nobody's business but the walk's"
+
+
+def test_parts_that_are_unfinished_or_lack_products_leave_it_unfinished() -> None:
+    broken = [page(1, 0, TOO_LONG), part(2, 1, range(50)), part(3, 2, range(50, 97), "HTTP 404")]
+    assert tally(PARTED, broken).unfinished == ("all: its part rest: HTTP 404",)
+    lacking = [page(1, 0, TOO_LONG), part(2, 1, range(50)), part(3, 2, range(50, 90))]
+    assert tally(PARTED, lacking).unfinished == ("all: its parts have 90 of 100",)
+    halfway = tally(PARTED, lacking[:2])
+    assert (halfway.categories_finished, halfway.unfinished, halfway.walked) == (0, (), False)
+
+
+def test_a_category_that_is_no_more_than_it_seems_needs_no_parts() -> None:
+    counts = tally(PARTED, [part(1, 0, range(100)), part(2, 3, range(5))])
+    assert (counts.categories_finished, counts.walked) == (2, True)
+
+
+def test_a_category_without_parts_that_is_too_long_stays_unfinished() -> None:
+    counts = tally(RUN, [page(1, 0, TOO_LONG)])
+    assert counts.unfinished == ("fruit: not all served",)
+
+
+def test_what_stands_alone_too_is_walked_in_any_case() -> None:
+    whole, alone = Category("all", ("All",), divisible=True), Category("half", ("Half",))
+    assert each_once([whole, *parts_of(whole, [alone]), whole, alone]) == (whole, alone)
+
+
 def test_more_than_five_per_cent_unreadable_is_objected_to() -> None:
     def with_refused(refused: int) -> str | None:
         refusals = tuple(Refusal(RefusalReason.MALFORMED, "", str(n)) for n in range(refused))
         good = tuple(listing(n, 1) for n in range(100 - refused))
-        return objection(tally(RUN, [page(1, 0, PageContent(good, refusals))]))
+        return objection(tally(RUN, [page(1, 0, PageContent(good, refusals))]), {}, None)
 
     assert with_refused(5) is None
     assert "6 of 100 tiles (6.0%)" in str(with_refused(6))
@@ -119,5 +174,6 @@ def test_more_than_five_per_cent_unreadable_is_objected_to() -> None:
 
 def test_all_prices_zero_is_objected_to() -> None:
     refusals = tuple(Refusal(RefusalReason.PRICE_ZERO, "", str(n)) for n in range(3))
-    assert objection(tally(RUN, [page(1, 0, PageContent((), refusals))])) == "all prices are zero: 3 tiles"
-    assert objection(tally(RUN, [])) is None
+    zeros = tally(RUN, [page(1, 0, PageContent((), refusals))])
+    assert objection(zeros, {}, None) == "all prices are zero: 3 tiles"
+    assert objection(tally(RUN, []), {}, None) is None

@@ -3,13 +3,16 @@
 import json
 import logging
 from collections.abc import Iterator
+from typing import get_args
 
 import pytest
 import structlog
 from typer.testing import CliRunner
 
 from splitcart_scraper.commands import app
+from splitcart_scraper.commands.scrapes import State
 from splitcart_scraper.retailers import RETAILERS
+from splitcart_scraper.store.runs import State as RunState
 
 RUNNER = CliRunner()
 
@@ -41,6 +44,17 @@ def test_a_wrong_word_is_explained(words: tuple[str, ...], message: str) -> None
     assert json.loads(result.stdout) == {"error": message}
 
 
+def test_the_states_that_are_offered_are_those_there_are() -> None:
+    assert [state.value for state in State] == list(get_args(RunState))
+
+
+def test_a_wrong_id_or_state_is_explained() -> None:
+    for verb in ("show", "accept", "reject"):
+        result = RUNNER.invoke(app, ["scrapes", verb, "aldi:G1", "--json"])
+        assert (result.exit_code, "is no scrape id" in result.stdout) == (2, True)
+    assert RUNNER.invoke(app, ["scrapes", "list", "--state", "bad"]).exit_code == 2
+
+
 def test_no_sandbox_is_explained(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPLITCART_HOME", str(tmp_path))
     result = RUNNER.invoke(app, ["scrape", "aldi", "--dev", "--json"])
@@ -49,7 +63,13 @@ def test_no_sandbox_is_explained(tmp_path: object, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    "verb", ["scrape", "stores discover", "schedule show", "schedule explain", "schedule flag"]
+    "verb",
+    [
+        "scrape",
+        "stores discover",
+        *(f"schedule {verb}" for verb in ("show", "explain", "policy", "flag", "release")),
+        *(f"scrapes {verb}" for verb in ("list", "show", "accept", "reject")),
+    ],
 )
 def test_every_verb_teaches(verb: str) -> None:
     result = RUNNER.invoke(app, [*verb.split(), "--help"])

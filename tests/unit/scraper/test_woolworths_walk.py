@@ -1,6 +1,7 @@
 """How Woolworths is walked: stores, session, tree, and the pages of a listing that never runs out of ads."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import asin, cos, radians, sin, sqrt
 from pathlib import Path
@@ -124,20 +125,40 @@ def test_of_a_category_no_more_than_10000_products_are_served() -> None:
     ended = after(*pages)
     assert isinstance(ended, Ended)
     assert "10008 of 12345" in ended.short
-    assert "children" in ended.short
+    assert ended.too_long
     just_fits = [read(36 * n + 1, min(36 * n + 36, 10_000), 10_000) for n in range(278)]
     assert body_of(after(*just_fits))["pageNumber"] == 279
     assert after(*just_fits, PageContent(total=0)) == Ended()
 
 
+def test_a_department_that_has_parts_is_left_for_them_at_its_first_page() -> None:
+    whole = replace(CATEGORY, divisible=True)
+    ended = WOOLWORTHS.next_page(SESSION, whole, [read(1, 36, 12_345)])
+    assert isinstance(ended, Ended)
+    assert ended.too_long
+    assert body_of(WOOLWORTHS.next_page(SESSION, whole, [read(1, 36, 10_000)]))["pageNumber"] == 2
+
+
+def test_a_part_that_cannot_be_addressed_spoils_nothing_until_it_is_needed() -> None:
+    body = (FIXTURES / "tree.json").read_bytes()
+    categories = WOOLWORTHS.categories(SESSION, body.replace(b'"1_C7A623D"', b'"breakfast-spreads"'))
+    assert [category.divisible for category in categories if category.key == "1_39FD49C"] == [False]
+    with pytest.raises(PageError, match="First Half"):
+        WOOLWORTHS.categories(SESSION, body.replace(b'"1_AAAAAA1"', b'"first-half"'))
+
+
 def test_departments_are_walked_without_campaigns_marketplace_and_tobacco() -> None:
     categories = WOOLWORTHS.categories(SESSION, (FIXTURES / "tree.json").read_bytes())
-    assert [(category.key, category.path) for category in categories] == [
+    assert [(category.key, category.path) for category in categories if category.part_of is None] == [
         ("1-E5BEE36E", ("Fruit & Veg",)),
         ("1_39FD49C", ("Pantry",)),
         ("1_AAAAAA1", ("Big Department", "First Half")),
         ("1_AAAAAA2", ("Big Department", "Second Half")),
     ]
+    assert [(category.key, category.part_of) for category in categories if category.part_of is not None] == [
+        ("1-5931EE89", "1-E5BEE36E"),
+        ("1_C7A623D", "1_39FD49C"),
+    ], "the children of a department whose count the tree does not say, to be walked if it is too long"
     assert WOOLWORTHS.tree(SESSION).target == "/apis/ui/PiesCategoriesWithSpecials"
 
 
@@ -180,7 +201,7 @@ def test_supermarkets_around_a_point_are_outlets_and_petrol_is_not() -> None:
         "/apis/ui/StoreLocator/Stores?Max=30&Division=SUPERMARKETS&Facility=&latitude=-12.30&longitude=136.70"
     )
     found = WOOLWORTHS.outlets((FIXTURES / "stores.json").read_bytes(), request, SEEN_AT)
-    assert found.rest is None
+    assert found.rest == ()
     mayfield, metro = found.outlets
     assert (mayfield.store, mayfield.name, mayfield.address) == ("woolworths:1101", "Mayfield", "1 Sample Street")
     assert (mayfield.suburb, mayfield.state, mayfield.postcode) == ("Mayfield", "NSW", "2304")

@@ -1,27 +1,24 @@
-"""The scraper's verbs: `scrape`, `stores discover`, and `schedule show|explain|flag|release`.
+"""The scraper's verbs: `scrape`, `canary`, `barcodes`, `stores discover`, `schedule …` and `scrapes …`.
 
 Exit codes: 0 done; 1 something could not be done, and the message says what; 2 a wrong option; 3 a worker stopped
 because the retailer cannot be reached or does not want us. With ``--json`` one line of JSON is printed on standard
 output; progress and logs go to standard error.
 """
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from splitcart_scraper.commands.options import AsJson, BaseUrl, Company, Dev, Store
+from splitcart_scraper.commands.scrapes import scrapes
 
 app = typer.Typer(no_args_is_help=True, help="Visit stores and publish what they charge.")
 stores = typer.Typer(no_args_is_help=True, help="The stores of a company.")
 schedule = typer.Typer(no_args_is_help=True, help="Which store is scraped next, and why.")
 app.add_typer(stores, name="stores")
 app.add_typer(schedule, name="schedule")
-
-Company = Annotated[str, typer.Argument(help="Company key, like aldi.")]
-Store = Annotated[str, typer.Argument(help="Store key, like aldi:G452.")]
-BaseUrl = Annotated[str | None, typer.Option(help="Where the retailer's requests go instead of the live address.")]
-Dev = Annotated[
-    bool, typer.Option("--dev", help="Use the stack and the simulated retailers that `splitcart up` runs here.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output instead of text.")]
+app.add_typer(scrapes, name="scrapes")
 
 
 @app.command()
@@ -60,6 +57,69 @@ def scrape(
     scraping.scrape(wish, base_url, dry_run=dry_run, dev=dev, as_json=as_json)
 
 
+@app.command("barcodes")
+def find_barcodes(
+    company: Company,
+    *,
+    limit: Annotated[int | None, typer.Option(min=1, help="Read at most so many product pages now.")] = None,
+    prefill_from: Annotated[
+        str | None,
+        typer.Option(
+            help="Another SplitCart gateway to take barcodes from first, like https://splitcart.example."
+        ),
+    ] = None,
+    base_url: BaseUrl = None,
+    dev: Dev = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find the barcodes that a company's listings lack: those of Coles are on its product pages only.
+
+    First come those known already, from earlier passes and, with --prefill-from, from another gateway's export of
+    listings; then product pages, one request at a time with a gap, so a first pass over Coles takes many hours.
+    Only what has the right check digit is published. Progress is kept for each product: Ctrl-C, a kill or a limit
+    loses nothing, and the same command goes on with the next one. Products whose page has no barcode are left
+    alone for 90 days. Three products in a row that cannot be read, a throttle or a bot wall end the command with
+    exit code 3 and the reason.
+
+    Examples: `splitcart barcodes coles --dev`; `splitcart barcodes coles --limit 500`.
+    """
+    from splitcart_scraper.commands import barcodes  # noqa: PLC0415 - clients are slow to import for --help
+
+    barcodes.barcodes(company, base_url, limit, prefill_from, dev=dev, as_json=as_json)
+
+
+@app.command("canary")
+def look(
+    company: Company,
+    *,
+    store: Annotated[
+        str | None, typer.Option(help="Look at this store, like G452; else one that is known.")
+    ] = None,
+    expect: Annotated[
+        Path | None, typer.Option(help="Expectations to use instead of those that come along.")
+    ] = None,
+    learn: Annotated[
+        Path | None,
+        typer.Option(help="Write the expectations to this file, widened by what was seen, for --expect."),
+    ] = None,
+    base_url: BaseUrl = None,
+    dev: Dev = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a few requests and say whether the retailer still answers in the shapes the parsers know.
+
+    The store finder, the front page, the category tree and one page each of three categories are read, at the pace
+    of all other requests. Every field that has gone, is new, or is of another kind is listed with its path, what
+    was expected and seen, the share of objects and examples.
+
+    Exit codes: 0 all as expected; 1 drift, and the parsers still read it; 2 drift that they cannot read; 3 the
+    retailer could not be looked at. Run it once a day, and before a scrape after a long rest.
+    """
+    from splitcart_scraper.commands import canary  # noqa: PLC0415 - clients are slow to import for --help
+
+    canary.canary(company, store, base_url, expect, learn, dev=dev, as_json=as_json)
+
+
 @stores.command("discover")
 def discover(company: Company, *, base_url: BaseUrl = None, dev: Dev = False, as_json: AsJson = False) -> None:
     """Find every store of a company and publish those that are new or changed.
@@ -96,6 +156,21 @@ def explain(store: Store, *, dev: Dev = False, as_json: AsJson = False) -> None:
     from splitcart_scraper.commands import scheduling  # noqa: PLC0415 - clients are slow to import for --help
 
     scheduling.explain(store, dev=dev, as_json=as_json)
+
+
+@schedule.command("policy")
+def policy(*, dev: Dev = False, as_json: AsJson = False) -> None:
+    """Show by which rules stores are handed out: the policy in force, the rests, and each company's day budget.
+
+    SPLITCART_SCRAPER_POLICY chooses the policy: the order in which stores that are due come. What keeps a store
+    from being due is the same under each: the rests, its lease, and the company's budget of requests a day
+    (SPLITCART_SCRAPER_BUDGET_PER_DAY, as in `20000,iga=5000`; days are virtual and UTC; 0: none). Over budget no
+    new scrape begins until the next day; one that has begun is read to its end. Companies do not compete: each has
+    workers, a host and a budget of its own, so none waits for another.
+    """
+    from splitcart_scraper.commands import scheduling  # noqa: PLC0415 - clients are slow to import for --help
+
+    scheduling.policy(dev=dev, as_json=as_json)
 
 
 @schedule.command("flag")

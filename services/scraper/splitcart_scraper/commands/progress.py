@@ -19,13 +19,15 @@ class Bars:
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
         self._counts: dict[str, list[int]] = {}
+        self._plans: dict[str, Plan] = {}
 
     def planned(self, claim: Claim, plan: Plan, staged: int) -> None:
         """A new bar; a resumed scrape says from which page it goes on."""
         begun = f" from page {staged + 1}" if staged else ""
         self._tasks[claim.store] = self._progress.add_task(
-            f"{claim.store}{begun}", total=len(plan.categories), counts=""
+            f"{claim.store}{begun}", total=len(plan.wholes), counts=""
         )
+        self._plans[claim.store] = plan
         self._counts[claim.store] = [0, 0, plan.requests]
 
     def page(self, claim: Claim, page: StagedPage) -> None:
@@ -35,7 +37,8 @@ class Bars:
         counts[1] += len(page.content.listings)
         counts[2] += page.requests
         shown = f"{counts[0]} pages, {counts[1]} listings, {counts[2]} requests"
-        done = page.category + (page.content.ended is not None)
+        behind = self._plans[claim.store].categories[: page.category + (page.content.ended is not None)]
+        done = sum(category.part_of is None for category in behind)
         self._progress.update(self._tasks[claim.store], completed=done, counts=shown)
 
     def finished(self, finished: Finished) -> None:

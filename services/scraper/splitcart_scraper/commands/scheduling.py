@@ -1,13 +1,14 @@
-"""`splitcart schedule show|explain|flag|release`."""
+"""`splitcart schedule show|explain|policy|flag|release`."""
 
 from collections import Counter
 from datetime import datetime
 
 from splitcart_common.ids import split_store_key
 from splitcart_scraper.commands.shell import CommandError, connected, execute, settings_for, store_of
+from splitcart_scraper.domain.budgets import Spent
 from splitcart_scraper.domain.rests import CONFIRMED, Candidate, Rests, Standing, Wait, standing
-from splitcart_scraper.domain.schedule import OLDEST, nothing_due, ranked, waiting
-from splitcart_scraper.store import claims
+from splitcart_scraper.domain.schedule import POLICIES, nothing_due, over_budget, ranked, waiting
+from splitcart_scraper.store import budgets, claims
 
 Said = tuple[dict[str, object], str]
 
@@ -21,23 +22,26 @@ def show(company: str, limit: int, *, dev: bool, as_json: bool) -> None:
         async with connected(settings) as made:
             known = await claims.candidates(made.pool, company)
             now, wall = made.clock.now(), made.clock.wall()
-        order = ranked(known, now, wall, rests)
+            today = await budgets.spent(made.pool, company, now, settings.scraper_budget_per_day.of(company))
+        order = ranked(known, now, wall, rests, settings.policy)
         later = waiting(known, now, wall, rests)[:limit]
         states = Counter(standing(candidate, now, wall, rests) for candidate in known)
         content: dict[str, object] = {
             "company": company,
-            "policy": OLDEST.name,
+            "policy": settings.policy.name,
+            "today": _today(today),
             "now": now.isoformat(),
             "stores": {state.value: states[state] for state in Standing},
             "next": [{"store": choice.store, "why": choice.why} for choice in order[:limit]],
             "later": [{"store": candidate.store, **_waits(candidate, wait)} for candidate, wait in later],
         }
         lines = [f"{choice.store:<16} {choice.why}" for choice in order[:limit]]
-        if not order:
+        if not order or today.over:
             nothing = nothing_due(known, now, wall, rests)
+            nothing = over_budget(today, nothing) if order else nothing
             at = _iso(nothing.next_due_at)
             content |= {"why": nothing.why, "next_due_at": at}
-            lines = [nothing.why if at is None else f"{nothing.why}; the next one at {at}"]
+            lines = [nothing.why if at is None else f"{nothing.why}; the next one at {at}", *lines]
         room = limit - len(order)
         lines += [
             f"{candidate.store:<16} {_rests(candidate, wait, rests)}" for candidate, wait in later[: max(room, 0)]
@@ -62,7 +66,7 @@ def explain(store: str, *, dev: bool, as_json: bool) -> None:
             raise CommandError(_unknown(store))
         state = standing(candidate, now, wall, rests)
         wait = rests.wait(candidate) if state in (Standing.RESTING, Standing.FRESH, Standing.RELEASED) else None
-        order = [choice.store for choice in ranked(known, now, wall, rests)]
+        order = [choice.store for choice in ranked(known, now, wall, rests, settings.policy)]
         place = order.index(store) + 1 if store in order else None
         content: dict[str, object] = {
             "store": store,
@@ -79,6 +83,43 @@ def explain(store: str, *, dev: bool, as_json: bool) -> None:
         if wait is not None:
             return content, f"{store} {_rests(candidate, wait, rests)}"
         return content, _sentence(candidate, state, place)
+
+    execute(main(), as_json=as_json)
+
+
+def policy(*, dev: bool, as_json: bool) -> None:
+    """The verb `schedule policy`."""
+
+    async def main() -> Said:
+        settings = settings_for(None, dev=dev)
+        chosen, rests, limits = settings.policy, settings.rests, settings.scraper_budget_per_day
+        async with connected(settings) as made:
+            now = made.clock.now()
+            spent = {
+                company: await budgets.spent(made.pool, company, now, limits.of(company))
+                for company in settings.scraper_companies
+            }
+        hours = {
+            "handed_out": rests.claimed.total_seconds() / 3600,
+            "scraped": rests.scraped.total_seconds() / 3600,
+            "released": rests.released.total_seconds() / 3600,
+        }
+        content: dict[str, object] = {
+            "policy": chosen.name,
+            "means": chosen.means,
+            "policies": {name: one.means for name, one in POLICIES.items()},
+            "rest_hours": hours,
+            "turns": str(settings.turns),
+            "budgets": {company: _today(today) for company, today in spent.items()},
+        }
+        lines = [
+            f"{chosen.name}: {chosen.means}",
+            f"a store rests {hours['handed_out']:g} hours after it was handed out, {hours['scraped']:g} after a "
+            f"complete scrape or until prices turn ({settings.turns}, UTC), {hours['released']:g} as a confirmed "
+            "member; a flag lifts the last two",
+            *(f"{company:<12} {_today_in_words(today)}" for company, today in spent.items()),
+        ]
+        return content, "\n".join(lines)
 
     execute(main(), as_json=as_json)
 
@@ -122,6 +163,22 @@ def _company_of(store: str) -> str:
 
 def _unknown(store: str) -> str:
     return f"{store} is not known, or closed: `splitcart stores discover {_company_of(store)}` finds what there is"
+
+
+def _today(today: Spent) -> dict[str, object]:
+    return {
+        "day": today.day.isoformat(),
+        "requests": today.requests,
+        "budget": today.limit,
+        "next_day_at": _iso(today.next_day_at),
+    }
+
+
+def _today_in_words(today: Spent) -> str:
+    if today.limit is None:
+        return f"{today.requests} requests on {today.day} (UTC), no budget"
+    over = "; no new scrape begins before the next day" if today.over else ""
+    return f"{today.requests} of {today.limit} requests on {today.day} (UTC){over}"
 
 
 def _waits(candidate: Candidate, wait: Wait) -> dict[str, object]:

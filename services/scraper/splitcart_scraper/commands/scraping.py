@@ -15,10 +15,9 @@ from splitcart_scraper.commands.shell import (
     connected,
     execute,
     publishing,
-    settings_for,
+    settings_to_visit,
     store_of,
 )
-from splitcart_scraper.domain.guards import objection
 from splitcart_scraper.domain.schedule import NothingDue, choose
 from splitcart_scraper.domain.scrape import Abandoned, Run, Scope, StagedPage, Tally, tally
 from splitcart_scraper.handlers.observer import Finished, Observer
@@ -52,7 +51,7 @@ def scrape(wish: Wish, base_url: str | None, *, dry_run: bool, dev: bool, as_jso
     """The verb `scrape`."""
 
     async def main() -> Said:
-        settings = settings_for(wish.company, base_url, dev=dev)
+        settings = settings_to_visit(wish.company, base_url, dev=dev)
         async with connected(settings) as made:
             if dry_run:
                 return await _try_out(made, wish)
@@ -67,7 +66,7 @@ def discover(company: str, base_url: str | None, *, dev: bool, as_json: bool) ->
     """The verb `stores discover`."""
 
     async def main() -> Said:
-        async with connected(settings_for(company, base_url, dev=dev)) as made, publishing(made):
+        async with connected(settings_to_visit(company, base_url, dev=dev)) as made, publishing(made):
             found = await company_of(made, company).discovery.now()
         if found is None:
             raise CommandError(f"another process is discovering the stores of {company}: try again later")
@@ -148,7 +147,7 @@ async def _try_out(made: Parts, wish: Wish) -> Said:
     store = store_of(wish.company, wish.store) if wish.store is not None else None
     if store is None:
         known = await claims.candidates(made.pool, wish.company)
-        choice = choose(known, now, made.clock.wall(), made.settings.rests)
+        choice = choose(known, now, made.clock.wall(), made.settings.rests, made.settings.policy)
         if isinstance(choice, NothingDue):
             raise CommandError(choice.why)
         store = choice.store
@@ -170,7 +169,8 @@ async def _try_out(made: Parts, wish: Wish) -> Said:
         except BrokenError as error:
             broken = error.abandoned
     counts = tally(run, pages)
-    why = objection(counts)
+    why = await company.scraper.objection(run, pages, counts)
+    await company.scraper.count_requests()
     content = {"store": store, "dry_run": True, **_numbers(counts), "quarantined": why}
     content["abandoned"] = None if broken is None else f"{broken.reason}: {broken.detail}"
     ending = why or content["abandoned"] or "would be published"

@@ -34,20 +34,30 @@ class CommandError(Exception):
         self.code = code
 
 
-def settings_for(company: str, base_url: str | None = None, *, dev: bool = False) -> ScraperSettings:
-    """The settings of the environment, with what the options say instead."""
+def settings_for(company: str | None, base_url: str | None = None, *, dev: bool = False) -> ScraperSettings:
+    """The settings of the environment, with what the options say instead; None: no retailer is to be asked."""
     try:
-        retailer_of(company)
+        if company is not None:
+            retailer_of(company)
         settings = ScraperSettings()
     except (ValidationError, ValueError) as error:
         raise CommandError(str(error), 2) from None
     changes: dict[str, object] = _sandbox(settings, company) if dev else {}
-    if base_url is not None:
+    if company is not None and base_url is not None:
         changes["scraper_base_url"] = {**settings.scraper_base_url, company: base_url}
     return ScraperSettings(**{**settings.model_dump(), **changes})
 
 
-def _sandbox(settings: ScraperSettings, company: str) -> dict[str, object]:
+def settings_to_visit(company: str, base_url: str | None, *, dev: bool) -> ScraperSettings:
+    """The same for a verb that asks the retailer: CommandError where that would be done live and anonymously."""
+    settings = settings_for(company, base_url, dev=dev)
+    refused = settings.anonymous(company)
+    if refused is not None:
+        raise CommandError(str(refused), 2)
+    return settings
+
+
+def _sandbox(settings: ScraperSettings, company: str | None) -> dict[str, object]:
     """Where the sandbox of the data folder listens: it writes that down in the folder's state file."""
     home = Path(os.environ.get("SPLITCART_HOME") or ".splitcart").expanduser().absolute()
     try:
@@ -57,12 +67,15 @@ def _sandbox(settings: ScraperSettings, company: str) -> dict[str, object]:
             raise CommandError(f"the sandbox of {home} is {state['phase']}: start it with `splitcart up`")
         dsn = urlsplit(addresses["postgres"])
         role = dsn._replace(netloc=f"splitcart_scraper@{dsn.netloc.rpartition('@')[2]}")
-        return {
+        changes: dict[str, object] = {
             "kafka_bootstrap": addresses["kafka"],
             "postgres_dsn": urlunsplit(role),
             "clock": state["clock"],
-            "scraper_base_url": {**settings.scraper_base_url, company: f"{addresses['simulator']}/{company}"},
         }
+        if company is not None:
+            address = f"{addresses['simulator']}/{company}"
+            changes["scraper_base_url"] = {**settings.scraper_base_url, company: address}
+        return changes  # noqa: TRY300 - what is missing in the file is what is caught
     except (OSError, ValueError, KeyError) as error:
         raise CommandError(f"no sandbox runs on {home} ({error!r}): start one with `splitcart up`") from None
 

@@ -82,13 +82,15 @@ class PageContent:
     """What one page of a listing says: observations and refusals in the page's order.
 
     `total` is the retailer's own count of the whole category, None where it gives none. `ended` says why the
-    category has no page after this one: "" where that is its proper end, else what is wrong with it.
+    category has no page after this one: "" where that is its proper end, else what is wrong with it. `too_long`:
+    it ended because the retailer does not serve all of it.
     """
 
     listings: tuple[ObservedListing, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     total: int | None = None
     ended: str | None = None
+    too_long: bool = False
 
     @property
     def tiles(self) -> int:

@@ -8,11 +8,12 @@ scraped, then the one scraped longest ago, and a policy that knows of anchors ne
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from splitcart_scraper.domain.budgets import Spent
 from splitcart_scraper.domain.rests import Candidate, Rests, Standing, Wait, standing
 from splitcart_scraper.domain.scrape import Reason
 
@@ -23,6 +24,11 @@ class Policy(Protocol):
     @property
     def name(self) -> str:
         """What an operator calls it."""
+        ...
+
+    @property
+    def means(self) -> str:
+        """What it does, for people."""
         ...
 
     def rank(self, candidate: Candidate, now: datetime, /) -> tuple[int, float, str]:
@@ -42,6 +48,7 @@ class OldestPolicy:
     """
 
     name = "oldest"
+    means = "flagged stores first, then those never scraped, then the one scraped longest ago"
 
     def rank(self, candidate: Candidate, _now: datetime) -> tuple[int, float, str]:
         """Sort key, smaller first."""
@@ -63,6 +70,10 @@ class OldestPolicy:
 
 
 OLDEST: Final[Policy] = OldestPolicy()
+
+POLICIES: Final[Mapping[str, Policy]] = {policy.name: policy for policy in (OLDEST,)}
+"""Every policy by name. One that knows of anchors and members (`adaptive`) joins here and needs nothing else: the
+candidates bear what grouping says of them, and the setting `scraper_policy` chooses by these names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +126,16 @@ def choose(
     """The next store, or why there is none and when there will be one."""
     order = ranked(candidates, now, wall, rests, policy)
     return order[0] if order else nothing_due(candidates, now, wall, rests)
+
+
+def over_budget(today: Spent, otherwise: NothingDue) -> NothingDue:
+    """Stores are due, but the company has been asked enough today; a lease that ends may still go on."""
+    return NothingDue(
+        f"over budget: {today.requests} of the {today.limit} requests of {today.day} (UTC) are made, "
+        "and no new scrape begins on that day",
+        next_due_at=today.next_day_at,
+        next_lease_end_at=otherwise.next_lease_end_at,
+    )
 
 
 def waiting(

@@ -4,10 +4,10 @@
 from there says the same, under the same ids, as one that was never disturbed.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from splitcart_common.events import (
@@ -28,12 +28,37 @@ Scope = Literal["full", "part"]
 AbandonReason = Literal["network", "bot-wall", "throttled", "drift", "quarantine-rejected", "lease-lost"]
 
 
+COVERED: Final = 0.95
+"""The share of its own count that the parts of a category must have: some goods may be in none of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Category:
-    """A leaf of a store's category tree that is to be walked: the retailer's key, and names from the root down."""
+    """A node of a store's category tree to be walked: the retailer's key, and names from the root down.
+
+    A `divisible` one has parts in the plan: those whose `part_of` is its key. They are walked only where it ended
+    for being too long. So the plan is made once, from the tree, and a resumed scrape follows the same one.
+    """
 
     key: str
     path: tuple[str, ...]
+    part_of: str | None = None
+    divisible: bool = False
+
+
+def parts_of(whole: Category, below: Iterable[Category]) -> Iterator[Category]:
+    """What is below a category, as parts of it; what is a part of something already stays that."""
+    return (part if part.part_of is not None else replace(part, part_of=whole.key) for part in below)
+
+
+def each_once(categories: Iterable[Category]) -> tuple[Category, ...]:
+    """Every category once, in order; one that is a part of another and also stands alone is walked in any case."""
+    found: dict[str, Category] = {}
+    for category in categories:
+        known = found.setdefault(category.key, category)
+        if known.part_of is not None and category.part_of is None:
+            found[category.key] = category
+    return tuple(found.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +67,11 @@ class Plan:
 
     categories: tuple[Category, ...] = ()
     requests: int = 0
+
+    @property
+    def wholes(self) -> tuple[Category, ...]:
+        """The categories that are no other's part: what is planned, finished and counted."""
+        return tuple(category for category in self.categories if category.part_of is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +122,11 @@ Ending = Completed | Abandoned
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """A scrape in numbers. `tiles` and `zero_prices` count repeats in other categories, `listings` does not."""
+    """A scrape in numbers. `tiles` and `zero_prices` count repeats in other categories, `listings` does not.
+
+    A category that was too long is finished when all of its parts are. `unfinished` has an entry for each category
+    that was walked and is not finished.
+    """
 
     pages: int
     requests: int
@@ -128,11 +162,11 @@ def tally(run: Run, pages: Sequence[StagedPage]) -> Tally:
     seen = {listing.sku for content in contents for listing in content.listings}
     refusals = [refusal for content in contents for refusal in content.refusals]
     refused = {refusal.sku for refusal in refusals if refusal.sku is not None}
-    ends = {page.category: page.content.ended for page in pages if page.content.ended is not None}
+    ends = _category_ends(plan, pages)
     return Tally(
         pages=sum(content.tiles > 0 for content in contents),
         requests=plan.requests + sum(page.requests for page in pages),
-        categories_planned=len(plan.categories),
+        categories_planned=len(plan.wholes),
         categories_finished=sum(why == "" for why in ends.values()),
         tiles=sum(content.tiles for content in contents),
         refused_tiles=len(refusals),
@@ -140,8 +174,43 @@ def tally(run: Run, pages: Sequence[StagedPage]) -> Tally:
         listings=len(seen),
         refused_skus=tuple(sorted(refused - seen)),
         refused_tiles_without_sku=sum(refusal.sku is None for refusal in refusals),
-        unfinished=tuple(f"{plan.categories[at].key}: {why}" for at, why in sorted(ends.items()) if why),
+        unfinished=tuple(f"{key}: {why}" for key, why in ends.items() if why),
     )
+
+
+def _category_ends(plan: Plan, pages: Sequence[StagedPage]) -> dict[str, str]:
+    """How each whole category ended, by key, in the plan's order: "" where it is finished, else what is wrong.
+
+    One that was not walked to an end, or whose parts were not, is not there.
+    """
+    walked: dict[str, PageContent] = {}
+    seen: dict[str, set[str | None]] = {}
+    for page in pages:
+        key, content = plan.categories[page.category].key, page.content
+        skus = seen.setdefault(key, set())
+        skus.update(listing.sku for listing in content.listings)
+        skus.update(refusal.sku for refusal in content.refusals)
+        if content.ended is not None:
+            walked[key] = content
+    parts: dict[str, list[str]] = {}
+    for category in plan.categories:
+        if category.part_of is not None:
+            parts.setdefault(category.part_of, []).append(category.key)
+
+    def end(key: str) -> str | None:
+        content = walked.get(key)
+        if content is None or not content.too_long or key not in parts:
+            return None if content is None else content.ended
+        of_parts = {part: end(part) for part in parts[key]}
+        if None in of_parts.values():
+            return None
+        products = len(seen[key].union(*(seen[part] for part in of_parts)))
+        if products < COVERED * (content.total or 0):
+            return f"its parts have {products} of {content.total}"
+        return next((f"its part {part}: {why}" for part, why in of_parts.items() if why), "")
+
+    found = {category.key: end(category.key) for category in plan.wholes}
+    return {key: why for key, why in found.items() if why is not None}
 
 
 def assemble(run: Run, pages: Sequence[StagedPage], ending: Ending) -> Iterator[Message]:
@@ -156,7 +225,7 @@ def assemble(run: Run, pages: Sequence[StagedPage], ending: Ending) -> Iterator[
             store=run.store,
             reason=run.reason,
             started_at=run.started_at,
-            planned_categories=tuple(category.key for category in plan.categories),
+            planned_categories=tuple(category.key for category in plan.wholes),
             parser_version=run.parser_version,
             scope=run.scope,
         ),

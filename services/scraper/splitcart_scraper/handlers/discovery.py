@@ -14,9 +14,10 @@ from splitcart_common.postgres import Pool
 from splitcart_scraper import metrics
 from splitcart_scraper.domain.outlets import OutletChanges, compare
 from splitcart_scraper.fetch import BotWall, Fetcher, NetworkDown, Read, Throttled, Trouble
+from splitcart_scraper.handlers.walk import Budget
 from splitcart_scraper.leases import kept
 from splitcart_scraper.retailers.base import OutletsFound, Request, Retailer
-from splitcart_scraper.store import outlets
+from splitcart_scraper.store import budgets, outlets
 
 log = structlog.get_logger()
 
@@ -45,9 +46,15 @@ class Discovery:
     every: timedelta
     retry: timedelta
     entropy: Callable[[int], bytes]
+    budget: Budget
+    requests_a_day: int | None = None
 
     async def if_due(self) -> Discovered | None:
-        """Discover unless a complete discovery is recent enough, or another process is at it."""
+        """Discover unless a discovery is recent enough, another process is at it, or the day's budget is spent."""
+        if self.requests_a_day is not None:
+            now, limit = self.clock.now(), self.requests_a_day
+            if (await budgets.spent(self.pool, self.retailer.company, now, limit)).over:
+                return None
         return await self._leased(self.clock.now() - self.every)
 
     async def now(self) -> Discovered | None:
@@ -63,6 +70,7 @@ class Discovery:
         renewing = kept(f"discovery of {company}", self.lease.total_seconds(), self._renew)
         async with renewing, self.fetcher.pace.visit():
             seen, requests, trouble = await self._crawl()
+        await self._count_requests()
         at = self.clock.now()
         changes = compare(await outlets.known(self.pool, company), seen, complete=trouble is None, at=at)
         await outlets.end_discovery(
@@ -99,7 +107,11 @@ class Discovery:
         now = self.clock.wall()
         return now + max(self.retry, 9 * (now - began))
 
+    async def _count_requests(self) -> None:
+        await budgets.spend(self.pool, self.retailer.company, self.clock.now(), self.budget.collect())
+
     async def _renew(self) -> bool:
+        await self._count_requests()
         until = self.clock.wall() + self.lease
         return await outlets.renew_discovery(self.pool, self.retailer.company, self.owner, until)
 
@@ -115,14 +127,15 @@ class Discovery:
             request = todo.pop()
             answer = await self.fetcher.read(request, partial(self._parse, request))
             requests += answer.requests
+            self.budget.pay(answer.requests)
             if isinstance(answer, Read):
                 for outlet in answer.value.outlets:
                     seen.setdefault(outlet.store, outlet)
-                if answer.value.rest is not None:
-                    todo.append(answer.value.rest)
+                todo.extend(reversed(answer.value.rest))
                 continue
             detail = answer.detail if isinstance(answer, Trouble) else str(answer.meaning)
-            trouble = trouble or f"{detail} ({self.fetcher.url(request)})"
+            label = f"#{request.label}" if request.label else ""
+            trouble = trouble or f"{detail} ({self.fetcher.url(request)}{label})"
             if isinstance(answer, NetworkDown | Throttled | BotWall):
                 break
         return seen, requests, trouble

@@ -5,7 +5,7 @@ that any worker goes on from there.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -16,13 +16,14 @@ import structlog
 
 from splitcart_common.clock import Clock
 from splitcart_common.postgres import TRANSIENT, Pool
+from splitcart_common.turns import Turns
 from splitcart_scraper import metrics
-from splitcart_scraper.domain.guards import objection
-from splitcart_scraper.domain.scrape import Abandoned, Completed, Ending, Run, StagedPage, tally
+from splitcart_scraper.domain.guards import objection, prices_of
+from splitcart_scraper.domain.scrape import Abandoned, Completed, Ending, Run, StagedPage, Tally, tally
 from splitcart_scraper.handlers.observer import Finished, Observer, Silent
 from splitcart_scraper.handlers.walk import BrokenError, Walker
 from splitcart_scraper.leases import kept
-from splitcart_scraper.store import LeaseLostError, claims, runs
+from splitcart_scraper.store import LeaseLostError, budgets, claims, known, runs
 from splitcart_scraper.store.claims import Claim, Terms
 
 log = structlog.get_logger()
@@ -42,6 +43,7 @@ class Scraper:
     prefix: str
     lease: timedelta
     resume_limit: timedelta
+    turns: Turns
     entropy: Callable[[int], bytes]
     observer: Observer = field(default_factory=Silent)
 
@@ -85,7 +87,7 @@ class Scraper:
         """Read what is not staged yet; the run with its plan, and how the walk ended."""
         run = claim.run
         staged = await runs.staged(self.pool, run.scrape_id) if claim.resumed else []
-        stager = _Stager(self.pool, claim, self.clock)
+        stager = _Stager(self, claim)
         try:
             session, opening = await self.walker.open(run, claim.outlet.retailer_ref)
             if run.plan is None:
@@ -116,13 +118,24 @@ class Scraper:
         """Publish what passes the guards, quarantine what does not."""
         pages = await runs.staged(self.pool, run.scrape_id)
         counts = tally(run, pages)
-        why = objection(counts)
+        why = await self.objection(run, pages, counts)
         if why is not None:
             at = ending.at if isinstance(ending, Abandoned) else self.clock.now()
-            await runs.quarantine(self.pool, claim, why, at, counts, keep_lease=keep_lease)
+            await runs.quarantine(self.pool, claim, why, at, counts, ending, keep_lease=keep_lease)
             return Finished(claim, counts, quarantined=why)
         await runs.publish(self.pool, claim, run, pages, ending, self.prefix, keep_lease=keep_lease)
         return Finished(claim, counts, abandoned=ending if isinstance(ending, Abandoned) else None)
+
+    async def objection(self, run: Run, pages: Sequence[StagedPage], counts: Tally) -> str | None:
+        """What the guards have against a scrape, judged by what its store is known to charge."""
+        before = await known.load(self.pool, run.store)
+        comparable = None if before is None else before.before(run, pages, self.turns)
+        return objection(counts, prices_of(pages), comparable)
+
+    async def count_requests(self) -> None:
+        """Put the requests made since the last time on the day's account."""
+        company, made = self.walker.retailer.company, self.walker.budget.collect()
+        await budgets.spend(self.pool, company, self.clock.now(), made)
 
     async def _renew(self, claim: Claim) -> bool:
         return await claims.renew(self.pool, claim, self.clock.wall() + self.lease)
@@ -134,17 +147,18 @@ class Scraper:
         for refusal in content.refusals:
             metrics.REFUSED.labels(company, refusal.reason).inc()
         if content.ended:
-            log.warning("category unfinished", store=claim.store, url=page.url, why=content.ended)
+            what = "category too long" if content.too_long else "category unfinished"
+            log.warning(what, store=claim.store, url=page.url, why=content.ended)
         self.observer.page(claim, page)
 
 
 class _Stager:
     """Stages pages in batches: by number where pages come fast, by time where they do not."""
 
-    def __init__(self, pool: Pool, claim: Claim, clock: Clock) -> None:
-        self._pool, self._claim, self._clock = pool, claim, clock
+    def __init__(self, scraper: Scraper, claim: Claim) -> None:
+        self._scraper, self._claim, self._clock = scraper, claim, scraper.clock
         self._pages: list[StagedPage] = []
-        self._flushed_at = clock.wall()
+        self._flushed_at = self._clock.wall()
 
     async def add(self, page: StagedPage) -> None:
         self._pages.append(page)
@@ -155,7 +169,8 @@ class _Stager:
     async def flush(self) -> None:
         if self._pages:
             pages, self._pages = self._pages, []
-            await runs.stage(self._pool, self._claim, pages)
+            await runs.stage(self._scraper.pool, self._claim, pages)
+        await self._scraper.count_requests()
         self._flushed_at = self._clock.wall()
 
 

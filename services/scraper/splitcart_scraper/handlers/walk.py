@@ -24,7 +24,7 @@ from splitcart_scraper.fetch import (
     Throttled,
     Trouble,
 )
-from splitcart_scraper.retailers.base import Ended, PageContext, Request, Retailer, Session
+from splitcart_scraper.retailers.base import Ended, Meaning, PageContext, Request, Retailer, Session
 
 T = TypeVar("T")
 
@@ -44,9 +44,13 @@ class BrokenError(Exception):
 
 @dataclass(slots=True)
 class Budget:
-    """How many requests may still be made; None: as many as it takes. Shared by the workers of a command."""
+    """How many requests may still be made; None: as many as it takes. Shared by the workers of a command.
+
+    `made` are those made since they were last counted for the day (`store.budgets`).
+    """
 
     left: int | None = None
+    made: int = 0
 
     @property
     def spent(self) -> bool:
@@ -55,8 +59,14 @@ class Budget:
 
     def pay(self, requests: int) -> None:
         """Count tries that were made."""
+        self.made += requests
         if self.left is not None:
             self.left -= requests
+
+    def collect(self) -> int:
+        """What was made since the last time."""
+        made, self.made = self.made, 0
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +100,27 @@ class Walker:
     ) -> AsyncGenerator[StagedPage, None]:
         """The pages after those that are staged. Ends early when the budget is spent; BrokenError if it must.
 
-        A page that cannot be read leaves its category unfinished and the walk goes on with the next.
+        A page that cannot be read leaves its category unfinished and the walk goes on with the next. A part is
+        walked only where what it is a part of was too long.
         """
         number, unreadable = len(staged), 0
         first, read = _position(staged)
+        divided = {plan.categories[page.category].key for page in staged if page.content.too_long}
         for at in range(first, len(plan.categories)):
             category = plan.categories[at]
+            if category.part_of is not None and category.part_of not in divided:
+                continue
             if at != first:
                 read = []
             while not (read and read[-1].ended is not None):
                 if self.budget.spent:
                     return
                 number += 1
-                page = await self._page(session, category, at, number, read)
+                session, page = await self._page(session, category, at, number, read)
                 read.append(page.content)
                 yield page
+            if read[-1].too_long:
+                divided.add(category.key)
             unreadable = unreadable + 1 if read[-1].ended and not any(c.tiles for c in read) else 0
             if unreadable >= UNREADABLE_IN_A_ROW:
                 raise self._broken(
@@ -113,14 +129,20 @@ class Walker:
 
     async def _page(
         self, session: Session, category: Category, at: int, number: int, read: Sequence[PageContent]
-    ) -> StagedPage:
-        request = self.retailer.next_page(session, category, read)
-        if isinstance(request, Ended):
-            raise AssertionError("an ended category has no page left to read")  # noqa: TRY004 - no matter of types
+    ) -> tuple[Session, StagedPage]:
+        """The next page, and the session, which is opened anew where it has gone stale."""
         requested_at = self.clock.now()
-        answer = await self.fetcher.read(request, partial(self._parse, session, category, number, read))
-        self.budget.pay(answer.requests)
+        request, answer = await self._ask(session, category, number, read)
+        requests = answer.requests
+        if isinstance(answer, PastEnd) and answer.meaning is Meaning.STALE:
+            former, (session, opening) = session, await self._reopened(session, request)
+            requests += opening
+            if session != former:
+                request, answer = await self._ask(session, category, number, read)
+                requests += answer.requests
         match answer:
+            case PastEnd(meaning=Meaning.STALE):  # of a session just opened: what is not there is the category
+                content, received_at = PageContent(ended="the retailer does not know it"), self.clock.now()
             case Read():
                 content, requested_at, received_at = answer.value, answer.requested_at, answer.received_at
             case PastEnd():
@@ -132,12 +154,35 @@ class Walker:
             case Trouble():
                 reason = _reason(answer)
                 if reason is not None:
-                    raise self._broken(reason, f"{answer.detail} ({self.fetcher.url(request)})")
+                    raise self._broken(reason, f"{answer.detail} ({self._where(request)})")
                 content, received_at = PageContent(ended=answer.detail or "it could not be read"), self.clock.now()
             case _ as unreachable:
                 assert_never(unreachable)
+        page = StagedPage(number, at, self._where(request), requests, requested_at, received_at, content)
+        return session, page
+
+    async def _ask(
+        self, session: Session, category: Category, number: int, read: Sequence[PageContent]
+    ) -> tuple[Request, Read[PageContent] | PastEnd | Trouble]:
+        request = self.retailer.next_page(session, category, read)
+        if isinstance(request, Ended):
+            raise AssertionError("an ended category has no page left to read")  # noqa: TRY004 - no matter of types
+        answer = await self.fetcher.read(request, partial(self._parse, session, category, number, read))
+        self.budget.pay(answer.requests)
+        return request, answer
+
+    async def _reopened(self, session: Session, stale: Request) -> tuple[Session, int]:
+        """The session as its opening page gives it now, and what that cost in requests."""
+        opening = self.retailer.opening(session)
+        if opening is None:
+            raise self._broken("drift", f"stale, and there is no page to open anew with ({self._where(stale)})")
+        answer = await self._must(opening, partial(self.retailer.opened, session), "opening page")
+        return answer.value, answer.requests
+
+    def _where(self, request: Request) -> str:
+        """The address, with the request's label as a fragment, which is never sent."""
         url = self.fetcher.url(request)
-        return StagedPage(number, at, url, answer.requests, requested_at, received_at, content)
+        return f"{url}#{request.label}" if request.label else url
 
     def _parse(
         self, session: Session, category: Category, number: int, read: Sequence[PageContent], body: bytes
@@ -146,7 +191,7 @@ class Walker:
         content = self.retailer.parse(body, PageContext(session, category, number))
         after = self.retailer.next_page(session, category, [*read, content])
         if isinstance(after, Ended):
-            return replace(content, ended=after.short)
+            return replace(content, ended=after.short, too_long=after.too_long)
         if len(read) + 1 >= MOST_PAGES:
             return replace(content, ended=f"it had no end after {MOST_PAGES} pages")
         return content
@@ -157,7 +202,7 @@ class Walker:
         self.budget.pay(answer.requests)
         if isinstance(answer, Read):
             return answer
-        url = self.fetcher.url(request)
+        url = self._where(request)
         if isinstance(answer, NotFound | PastEnd):
             detail = answer.detail if isinstance(answer, NotFound) else answer.meaning.value
             raise self._broken("drift", f"{what}: the retailer does not know this store: {detail} ({url})")

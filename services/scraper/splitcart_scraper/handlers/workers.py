@@ -1,4 +1,4 @@
-"""A company's workers: claim, scrape, again; discovery beside them; a pause after repeated errors."""
+"""A company's workers: claim, scrape, again; discovery beside them; pauses after repeated errors, then an end."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 
 from splitcart_common.clock import Clock
+from splitcart_common.consumer import run_until_first_ends
 from splitcart_common.postgres import TRANSIENT, Pool
 from splitcart_common.telemetry import Health
 from splitcart_scraper import metrics
@@ -58,7 +59,11 @@ class Strikes:
 
 @dataclass(slots=True)
 class Company:
-    """The workers of one company in one process."""
+    """The workers of one company in one process.
+
+    They pause, longer each time, while the retailer cannot be reached or does not want us; after `most_pauses` of
+    them without one page read in between they stop, until somebody who has looked into it starts them again.
+    """
 
     name: str
     scraper: Scraper
@@ -69,18 +74,27 @@ class Company:
     terms: Terms
     strikes: Strikes
     pause_seconds: float
+    most_pauses: int
     entropy: Callable[[int], bytes]
     _pauses: int = 0
+    _fruitless_pauses: int = 0
+    _given_up: asyncio.Event = field(default_factory=asyncio.Event)
     _may_work: asyncio.Event = field(default_factory=asyncio.Event)
     _found: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def run(self, workers: int) -> None:
-        """Work until cancelled: so many workers, and a discovery whenever it is due."""
+    async def run(self, workers: int) -> str:
+        """Work until cancelled, or until the retailer is given up: why that was.
+
+        There are so many workers, and a discovery whenever it is due.
+        """
         self._may_work.set()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._discover(), name=f"discovery {self.name}")
-            for number in range(1, workers + 1):
-                group.create_task(self._work(number), name=f"worker {self.name}-{number}")
+        jobs = (self._work(number) for number in range(1, workers + 1))
+        await run_until_first_ends(self._given_up.wait(), self._discover(), *jobs)
+        why = f"{self.name}: stopped after {self._fruitless_pauses} pauses in vain; last {self.strikes.why}"
+        self.health.wait_for(f"retailer {self.name}", why)
+        metrics.PAUSED.labels(self.name).set(1)
+        log.error("workers stopped", company=self.name, pauses=self._fruitless_pauses, why=self.strikes.why)
+        return why
 
     def terms_of(self, number: int) -> Terms:
         """The terms on which a worker claims now."""
@@ -110,7 +124,10 @@ class Company:
         claim = await claims.claim_next(self.pool, self.name, terms, self.entropy)
         if isinstance(claim, Claim):
             metrics.NEXT_DUE_SECONDS.labels(self.name).set(0)
-            self.strikes.judge(await self.scraper.scrape(claim, terms))
+            finished = await self.scraper.scrape(claim, terms)
+            self.strikes.judge(finished)
+            if finished.tally.pages:
+                self._fruitless_pauses = 0
             if self.strikes.out:
                 await self._pause()
             elif self.strikes.count == 0:
@@ -135,11 +152,20 @@ class Company:
             await asyncio.wait_for(self._found.wait(), max(shortest, min(waits)))
 
     async def _pause(self) -> None:
-        """All workers of the company rest; /readyz says why. Doubles while it does not get better."""
+        """All workers of the company rest; /readyz says why. Doubles while it does not get better.
+
+        Never shorter than the retailer asked for.
+        """
         if not self._may_work.is_set():
             return
-        seconds = self.pause_seconds * min(2**self._pauses, LONGEST_PAUSE)
+        if self._fruitless_pauses >= self.most_pauses:
+            self._given_up.set()
+            self._may_work.clear()
+            return
+        asked = self.scraper.walker.fetcher.pace.closed_seconds()
+        seconds = max(asked, self.pause_seconds * min(2**self._pauses, LONGEST_PAUSE))
         self._pauses += 1
+        self._fruitless_pauses += 1
         self._may_work.clear()
         metrics.PAUSED.labels(self.name).set(1)
         self.health.wait_for(f"retailer {self.name}", f"paused for {seconds:g} s after {self.strikes.why}")
@@ -154,7 +180,7 @@ class Company:
             self._may_work.set()
 
     async def _discover(self) -> None:
-        wait = 0.2
+        wait, in_vain = 0.2, 0
         while True:
             await self._may_work.wait()
             try:
@@ -162,6 +188,10 @@ class Company:
                 if discovered is not None and discovered.changes.discovered:
                     self._found.set()
                     self._found.clear()
+                if discovered is not None:
+                    in_vain = in_vain + 1 if discovered.trouble is not None and not discovered.stores else 0
+                    if in_vain:
+                        await asyncio.sleep(self.pause_seconds * min(2 ** (in_vain - 1), LONGEST_PAUSE))
             except (*TRANSIENT, LeaseLostError) as error:
                 log.warning("discovery interrupted", company=self.name, why=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(wait)

@@ -5,9 +5,13 @@ from typing import Final
 
 from splitcart_scraper.retailers.aldi import Aldi
 from splitcart_scraper.retailers.base import Retailer
+from splitcart_scraper.retailers.coles import Coles
 from splitcart_scraper.retailers.iga import Iga
+from splitcart_scraper.retailers.woolworths import Woolworths
 
-RETAILERS: Final[Mapping[str, Retailer]] = {retailer.company: retailer for retailer in (Aldi(), Iga())}
+RETAILERS: Final[Mapping[str, Retailer]] = {
+    retailer.company: retailer for retailer in (Aldi(), Coles(), Woolworths(), Iga())
+}
 
 
 def retailer_of(company: str) -> Retailer:

@@ -73,7 +73,7 @@ class Aldi:
         after = int(asked["offset"][0]) + len(answer.data)
         total = total_of(answer.meta)
         more = bool(answer.data) and total is not None and after < total
-        rest = _service_points(asked["latitude"][0], asked["longitude"][0], after) if more else None
+        rest = (_service_points(asked["latitude"][0], asked["longitude"][0], after),) if more else ()
         return OutletsFound(tuple(_outlet(point, seen_at) for point in answer.data), rest)
 
     def scrapable(self, _outlet: StoreDiscovered) -> bool:

@@ -20,6 +20,10 @@ class PageError(ValueError):
     """An answer that is not the page asked for: cut off, no JSON, another shape. It may be asked for again."""
 
 
+class BotWallError(PageError):
+    """A page for people, answered with 200 where a page of the shop was due. Asking again would not help."""
+
+
 class DriftError(ValueError):
     """An answer about another store than the one asked about: nothing of this scrape can be trusted on."""
 
@@ -32,6 +36,8 @@ class Meaning(StrEnum):
     NOT_CARRIED = "not-carried"
     """The store does not carry this category."""
     BOT_WALL = "bot-wall"
+    STALE = "stale"
+    """What the opening page gave holds no longer (a deploy took the build id away): open anew, then ask again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,8 @@ class Request:
     """One request to a retailer: `target` is path and query below the retailer's address.
 
     `meanings` is the error handler: status codes with a meaning of their own here. `memo` is not sent: it is what
-    the module that made the request wants to know again when it reads the answer.
+    the module that made the request wants to know again when it reads the answer. `label` is not sent either: it
+    tells requests apart, in logs and staged pages, where many of them share one address.
     """
 
     target: str
@@ -49,6 +56,7 @@ class Request:
     expects: Literal["json", "jsonp", "html"] = "json"
     meanings: Mapping[int, Meaning] = field(default_factory=dict)
     memo: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +84,24 @@ class PageContext:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A category has no further page; `short` says what is wrong where it ended before its own count."""
+    """A category has no further page; `short` says what is wrong where it ended before its own count.
+
+    `too_long`: that is because the retailer does not serve all of it; its parts, if the plan has any, are walked.
+    """
 
     short: str = ""
+    too_long: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class OutletsFound:
-    """One answer of a store finder, and the request for the rest of it, None where there is none."""
+    """One answer of a store finder, and the requests it leads to, asked in order before those that wait already.
+
+    Where they are known at once, all of them: of a chain, one answer that cannot be read loses the rest.
+    """
 
     outlets: tuple[StoreDiscovered, ...]
-    rest: Request | None = None
+    rest: tuple[Request, ...] = ()
 
 
 class Retailer(Protocol):
@@ -124,7 +139,10 @@ class Retailer(Protocol):
         ...
 
     def categories(self, session: Session, body: bytes, /) -> tuple[Category, ...]:
-        """The leaves to walk, in order; promotional ones, whose goods are elsewhere too, left out."""
+        """The categories to walk, in order; promotional ones, whose goods are elsewhere too, left out.
+
+        Behind a category that may be longer than the retailer serves come its parts (`Category.part_of`).
+        """
         ...
 
     def next_page(self, session: Session, category: Category, read: Sequence[PageContent], /) -> Request | Ended:

@@ -14,7 +14,7 @@ from typing import Final
 from splitcart_common.events import ObservedListing, StoreDiscovered
 from splitcart_common.ids import store_key
 from splitcart_scraper.domain.listing import LONGEST_SHORT_TEXT, PageContent, Refusal, clean_text
-from splitcart_scraper.domain.scrape import Category
+from splitcart_scraper.domain.scrape import Category, each_once, parts_of
 from splitcart_scraper.retailers.base import (
     DriftError,
     Ended,
@@ -33,8 +33,7 @@ from splitcart_scraper.retailers.coles_requests import (
     menu,
     opening_page,
     padded,
-    stores_after,
-    stores_near,
+    stores,
 )
 from splitcart_scraper.retailers.coles_shapes import (
     LISTING_DOCUMENTS,
@@ -53,8 +52,12 @@ from splitcart_scraper.retailers.reading import decode, degrees, line
 
 MOST_PAGES: Final = 104
 """Pages of any listing that are served, of 48 products; the next is empty whatever the count says."""
-SPLIT_ABOVE: Final = 100 * 48
-"""Products of a node that is walked by its children instead: the count of the tree is not quite the listing's."""
+PAGE: Final = 48
+"""Products of a page, advertisements not counted."""
+SPLIT_ABOVE: Final = 100 * PAGE
+"""Products of a node that is walked by its children from the start."""
+SURELY_SERVED: Final = 50 * PAGE
+"""Products of a node that needs no parts, whatever its listing counts."""
 LEVELS: Final = 3
 SHORT_BELOW: Final = 0.95
 """The share of its own count that a listing must show: what moves between two pages is missed or seen twice."""
@@ -76,20 +79,18 @@ class Coles:
     finder_url = base_url
 
     def discovery(self) -> Sequence[Request]:
-        """The front page; the store finder wants the key that it publishes, so all else follows from it."""
+        """The front page: the store finder wants the key that it publishes."""
         return [front_page()]
 
     def outlets(self, body: bytes, request: Request, seen_at: datetime) -> OutletsFound:
-        """The supermarkets around a point, and the request for the next point."""
+        """The supermarkets around a point; of the front page the requests around all points."""
         if request.expects == "html":
-            return OutletsFound((), stores_near(0, key_of(body)))
+            return OutletsFound((), stores(key_of(body)))
         answer = decode(STORES, body)
         if answer.data is None or answer.data.stores is None:
             raise PageError(f"the store finder refuses: {answer.errors!r:.200}")
-        stores = (found.store for found in answer.data.stores.results)
-        return OutletsFound(
-            tuple(_outlet(store, seen_at) for store in stores if _counts(store)), stores_after(request)
-        )
+        near = (found.store for found in answer.data.stores.results)
+        return OutletsFound(tuple(_outlet(store, seen_at) for store in near if _counts(store)))
 
     def scrapable(self, _outlet: StoreDiscovered) -> bool:
         """Always: every supermarket of the store finder can be shopped at by cookie."""
@@ -116,25 +117,24 @@ class Coles:
     def categories(self, _session: Session, body: bytes) -> tuple[Category, ...]:
         """The departments, each once, in the menu's order; one of more products than are served by its children.
 
-        Not the leaves: a listing of few products costs a request as well, and the tree has a thousand leaves.
+        Not the leaves: a listing of few products costs a request as well, and the tree has a thousand leaves. The
+        menu's count is not quite the listing's, so one that may be too long has its children as parts behind it.
         """
         answer = decode(MENUS, body)
         if answer.data is None or answer.data.menu_items is None:
             raise PageError(f"the menu is refused: {answer.errors!r:.200}")
         restricted = frozenset(answer.data.menu_items.restricted_ids or ())
-        found: dict[str, Category] = {}
-        for root in answer.data.menu_items.items:
-            if not _promotes(root):
-                for category in _walked(root, (), (), restricted):
-                    found.setdefault(category.key, category)
+        roots = (root for root in answer.data.menu_items.items if not _promotes(root))
+        found = each_once(category for root in roots for category in _walked(root, (), (), restricted))
         if not found:
             raise PageError("the menu has no category to walk")
-        return tuple(found.values())
+        return found
 
     def next_page(self, session: Session, category: Category, read: Sequence[PageContent]) -> Request | Ended:
         """The next page by number, until the count is reached, a page adds nothing, or none more is served.
 
-        Entries are no measure: a page of 48 products has up to 16 advertisements among them.
+        Entries are no measure: a page of 48 products has up to 16 advertisements among them. A category that has
+        parts is left for them as soon as its first page counts more products than are served.
         """
         if not read:
             return listing(session, category, 1)
@@ -145,8 +145,9 @@ class Coles:
         if seen == _products(read[:-1]):
             short = total is not None and seen < SHORT_BELOW * total
             return Ended(f"it ended at {seen} of {total}") if short else Ended()
-        if len(read) >= MOST_PAGES:
-            return Ended(f"no more than {MOST_PAGES} pages are served: {seen} of {total}")
+        unserved = category.divisible and total is not None and total > MOST_PAGES * PAGE
+        if unserved or len(read) >= MOST_PAGES:
+            return Ended(f"no more than {MOST_PAGES} pages are served: {seen} of {total}", too_long=True)
         return listing(session, category, len(read) + 1)
 
     def parse(self, body: bytes, context: PageContext) -> PageContent:
@@ -202,15 +203,30 @@ def _promotes(root: Node) -> bool:
 def _walked(
     node: Node, slugs: tuple[str, ...], names: tuple[str, ...], restricted: frozenset[str]
 ) -> list[Category]:
-    """The node, or, where more products are in it than are served, its children in its place."""
+    """The node; where more products are in it than are served, its children in its place.
+
+    Where that may be, its children as its parts; those that cannot be addressed spoil the menu only where they are
+    needed.
+    """
     if node.id in restricted:
         return []
     if not _SLUG.fullmatch(node.seo_token):
         raise PageError(f"a category cannot be addressed: {node.seo_token!r:.60}")
     slugs, names = (*slugs, node.seo_token), (*names, clean_text(node.name)[:LONGEST_SHORT_TEXT])
-    if node.child_items and len(slugs) < LEVELS and (node.product_count or 0) > SPLIT_ABOVE:
-        return [found for child in node.child_items for found in _walked(child, slugs, names, restricted)]
-    return [Category("/".join(slugs), names)]
+    whole = Category("/".join(slugs), names)
+    count = node.product_count
+    if not node.child_items or len(slugs) >= LEVELS or (count is not None and count <= SURELY_SERVED):
+        return [whole]
+    too_long = count is not None and count > SPLIT_ABOVE
+    try:
+        below = [found for child in node.child_items for found in _walked(child, slugs, names, restricted)]
+    except PageError:
+        if too_long:
+            raise
+        return [whole]
+    if too_long:
+        return below
+    return [replace(whole, divisible=bool(below)), *parts_of(whole, below)]
 
 
 def _counts(store: Store) -> bool:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from splitcart_scraper.domain.scrape import Category
-from splitcart_scraper.retailers.base import Request, Session
+from splitcart_scraper.retailers.base import Meaning, Request, Session
 from splitcart_scraper.retailers.coles_points import POINTS
 
 BUILD: Final = "build-id"
@@ -66,28 +66,21 @@ def menu(session: Session) -> Request:
     return _graphql("GetShopProductsMenu", _MENU, variables, session.tokens[KEY], _cookies(session))
 
 
-def stores_near(point: int, key: str) -> Request:
-    """The outlets nearest to one of the points; `memo` keeps its number and the key for the request after it."""
-    latitude, longitude = POINTS[point]
-    variables = {"brandIds": [SUPERMARKETS], "latitude": latitude, "longitude": longitude}
-    return _graphql("GetStores", _STORES, variables, key, {}, memo=f"{point} {key}")
-
-
-def stores_after(request: Request) -> Request | None:
-    """The request for the next point after that of `request`, None after the last."""
-    point, _, key = request.memo.partition(" ")
-    following = int(point) + 1
-    return stores_near(following, key) if following < len(POINTS) else None
+def stores(key: str) -> tuple[Request, ...]:
+    """The outlets nearest to each of the points."""
+    return tuple(_stores_near(latitude, longitude, key) for latitude, longitude in POINTS)
 
 
 def listing(session: Session, category: Category, page: int) -> Request:
-    """A page of a category, from 1. The build id is part of the address: after a deploy it answers 404.
+    """A page of a category, from 1.
 
-    That 404 has no meaning here: it must never be taken for the end of the category.
+    The build id is part of the address: after a deploy it answers 404, which is never the end of the category.
     """
     query = urlencode([*(("slug", slug) for slug in category.key.split("/")), ("page", page)])
     return Request(
-        f"/_next/data/{session.tokens[BUILD]}/en/browse/{category.key}.json?{query}", headers=_cookies(session)
+        f"/_next/data/{session.tokens[BUILD]}/en/browse/{category.key}.json?{query}",
+        headers=_cookies(session),
+        meanings={404: Meaning.STALE},
     )
 
 
@@ -100,18 +93,23 @@ def _cookies(session: Session) -> Mapping[str, str]:
     return {"cookie": f"fulfillmentStoreId={padded(session.store_id)}; shopping-method=clickAndCollect"}
 
 
+def _stores_near(latitude: float, longitude: float, key: str) -> Request:
+    variables = {"brandIds": [SUPERMARKETS], "latitude": latitude, "longitude": longitude}
+    return _graphql("GetStores", _STORES, variables, key, {}, label=f"stores near {latitude:.1f},{longitude:.1f}")
+
+
 def _graphql(
     operation: str,
     query: str,
     variables: Mapping[str, object],
     key: str,
     headers: Mapping[str, str],
-    memo: str = "",
+    label: str = "",
 ) -> Request:
     return Request(
         "/api/graphql",
         method="POST",
         headers={**headers, "content-type": "application/json", "ocp-apim-subscription-key": key},
         body=msgspec.json.encode({"operationName": operation, "variables": variables, "query": query}),
-        memo=memo,
+        label=label or operation,
     )

@@ -8,14 +8,10 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
 from splitcart_scraper.domain.listing import MISSING
-from splitcart_scraper.retailers.base import PageError
+from splitcart_scraper.retailers.base import BotWallError, PageError
 
 LONGEST_NUMBER: Final = 40
 """Characters of a number that is believed; a price takes eight."""
-
-
-class BotWallError(PageError):
-    """A page for people where data was due: Imperva answers 200 with HTML that has no `__NEXT_DATA__`."""
 
 
 class Pricing(Struct, rename="camel"):
@@ -201,7 +197,10 @@ _KEY: Final = re.compile(rb"""BFF_API_SUBSCRIPTION_KEY["']?\s{0,9}[:=]\s{0,9}["'
 
 
 def next_data(body: bytes) -> bytes:
-    """The JSON in an HTML page of the shop; BotWallError for a page that has none, PageError for half a page."""
+    """The JSON in an HTML page of the shop; PageError for half a page, BotWallError for a whole one without any.
+
+    The wall of this shop's host, Imperva, is such a page, and its status is 200.
+    """
     begins = _DATA_BEGINS.search(body)
     if begins is None:
         if b"</html>" in body[-1_000:].lower():

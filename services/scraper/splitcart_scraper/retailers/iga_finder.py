@@ -86,7 +86,7 @@ def found(company: str, body: bytes, request: Request, seen_at: datetime) -> Out
         return OutletsFound(outlets)
     empty = 0 if outlets else int(request.memo) + 1
     number = int(parse_qs(urlsplit(request.target).query)["locationId"][0])
-    return OutletsFound(outlets, _request(number + 1, empty=empty) if empty < EMPTY_TO_STOP else None)
+    return OutletsFound(outlets, (_request(number + 1, empty=empty),) if empty < EMPTY_TO_STOP else ())
 
 
 def _request(number: int, empty: int | None = None) -> Request:

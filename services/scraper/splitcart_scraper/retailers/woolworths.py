@@ -1,12 +1,17 @@
 """Woolworths: JSON from the site's own interface, prices in dollars, most tiles with a barcode (retailers.md §3).
 
-What has to be known of it: a guest cannot choose a store, so every tile is asked whose price it bears; a listing
-never runs out of advertisements, only of products; and of no category are more than 10,000 products served.
+What has to be known of it: a listing never runs out of advertisements, only of products; of no category are more
+than 10,000 products served; and a guest cannot choose a store. Whatever is asked for, a session that has not
+chosen one is shown the default store's prices, in October 2026 those of store 1101. So every tile is asked whose
+price it bears, and a page of another store than the one asked for ends the scrape as drift. Live and as a guest,
+store 1101 alone can honestly be scraped; which one it is may change, and each refusal names it (`--store 1101`).
+All stores stay on record and `scrapable`: that is for a session to show, and one that has chosen a store needs no
+other module.
 """
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -20,7 +25,7 @@ from splitcart_scraper.domain.listing import (
     clean_text,
     refused_unread,
 )
-from splitcart_scraper.domain.scrape import Category
+from splitcart_scraper.domain.scrape import Category, each_once, parts_of
 from splitcart_scraper.retailers import woolworths_finder
 from splitcart_scraper.retailers.base import (
     DriftError,
@@ -93,15 +98,13 @@ class Woolworths:
     def categories(self, _session: Session, body: bytes) -> tuple[Category, ...]:
         """The departments, in the tree's order: no product of one is missing from it, as it may be from its parts.
 
-        A department with more products than are served is walked by its children, where the tree counts them.
+        A department with more products than are served is walked by its children: from the start where the tree
+        counts them, which it seldom does, else as parts, once its first page does.
         """
-        found: dict[str, Category] = {}
-        for root in decode(TREES, body).categories:
-            for category in _walked(root, ()):
-                found.setdefault(category.key, category)
+        found = each_once(category for root in decode(TREES, body).categories for category in _walked(root))
         if not found:
             raise PageError("the category tree has no category to walk")
-        return tuple(found.values())
+        return found
 
     def next_page(self, session: Session, category: Category, read: Sequence[PageContent]) -> Request | Ended:
         """The next page, until one brings no product that is new; how long a page is says nothing.
@@ -115,9 +118,10 @@ class Woolworths:
         if progress.barren > 1 or (progress.barren and 0 < total <= progress.products):
             excused = 0 if progress.gap else total // UNCOUNTED
             return Ended() if missing <= excused else Ended(f"it ended at {progress.products} of {total}")
-        if len(read) * PAGE >= MOST_SERVED and missing > 0:
+        unserved = category.divisible and total > MOST_SERVED
+        if unserved or (len(read) * PAGE >= MOST_SERVED and missing > 0):
             served = f"{progress.products} of {total} products, and at most {MOST_SERVED} of a category are served"
-            return Ended(f"{served}: its children have to be walked instead")
+            return Ended(f"{served}: its children have to be walked instead", too_long=True)
         return _listing(session, category, len(read) + 1)
 
     def parse(self, body: bytes, context: PageContext) -> PageContent:
@@ -236,20 +240,38 @@ def _listing(session: Session, category: Category, page: int) -> Request:
         "storeId": session.store_id,
     }
     sent = {**headers(where), "content-type": "application/json"}
-    return Request("/apis/ui/browse/category", method="POST", headers=sent, body=msgspec.json.encode(body))
+    return Request(
+        "/apis/ui/browse/category",
+        method="POST",
+        headers=sent,
+        body=msgspec.json.encode(body),
+        label=f"{category.key}, page {page}",
+    )
 
 
-def _walked(node: Node, above: tuple[str, ...]) -> list[Category]:
-    """A node as one category; its children where it is known to have more products than are served."""
+def _walked(node: Node, above: tuple[str, ...] = ()) -> list[Category]:
+    """A department with its children as parts; the children alone where the tree counts more than are served.
+
+    Below a part there are no parts: no child of a department comes near what is served. Children that cannot be
+    addressed spoil the tree only where they are needed.
+    """
     name = clean_text(node.description)[:LONGEST_SHORT_TEXT]
     if _is_skipped(node, name):
         return []
     if not _NODE_ID.fullmatch(node.node_id):
         raise PageError(f"{name!r} has the id {node.node_id[:60]!r}: a slug is answered like an empty category")
-    path = (*above, name)
-    if node.product_count > MOST_SERVED and node.children:
-        return [category for child in node.children for category in _walked(child, path)]
-    return [Category(node.node_id, path)]
+    whole = Category(node.node_id, (*above, name))
+    if above and node.product_count <= MOST_SERVED:
+        return [whole]
+    try:
+        below = [category for child in node.children or () for category in _walked(child, whole.path)]
+    except PageError:
+        if node.product_count > MOST_SERVED:
+            raise
+        return [whole]
+    if node.product_count > MOST_SERVED and below:
+        return below
+    return [replace(whole, divisible=bool(below)), *parts_of(whole, below)]
 
 
 def _is_skipped(node: Node, name: str) -> bool:

@@ -12,9 +12,17 @@ from splitcart_common.events import StoreDiscovered
 from splitcart_common.ids import company_of, scrape_id
 from splitcart_common.postgres import Connection, Pool
 from splitcart_scraper.domain.rests import NO_REST, Candidate, Rests, Standing, standing
-from splitcart_scraper.domain.schedule import OLDEST, Choice, NothingDue, Policy, nothing_due, ranked
+from splitcart_scraper.domain.schedule import (
+    OLDEST,
+    Choice,
+    NothingDue,
+    Policy,
+    nothing_due,
+    over_budget,
+    ranked,
+)
 from splitcart_scraper.domain.scrape import Plan, Reason, Run, Scope
-from splitcart_scraper.store import Q
+from splitcart_scraper.store import Q, budgets
 
 MOST_TRIED = 32
 """Stores tried at one claim, in order, where other workers take them at the same time."""
@@ -35,6 +43,7 @@ class Terms:
     rests: Rests
     scope: Scope = "full"
     policy: Policy = OLDEST
+    requests_a_day: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +66,18 @@ async def candidates(pool: Pool, company: str) -> list[Candidate]:
 async def claim_next(
     pool: Pool, company: str, terms: Terms, entropy: Callable[[int], bytes]
 ) -> Claim | NothingDue:
-    """Take the next store of a company. Two workers, of whatever process, never get the same."""
+    """Take the next store of a company. Two workers, of whatever process, never get the same.
+
+    When the day's budget is spent only scrapes that have begun go on.
+    """
     known = await candidates(pool, company)
     order = ranked(known, terms.now, terms.wall, terms.rests, terms.policy)
+    if terms.requests_a_day is not None and order:
+        today = await budgets.spent(pool, company, terms.now, terms.requests_a_day)
+        if today.over:
+            order = [choice for choice in order if choice.standing is Standing.INTERRUPTED]
+            if not order:
+                return over_budget(today, nothing_due(known, terms.now, terms.wall, terms.rests))
     if not order:
         return nothing_due(known, terms.now, terms.wall, terms.rests)
     async with pool.acquire() as connection, connection.transaction():
@@ -71,7 +89,7 @@ async def claim_next(
 
 
 async def claim_store(pool: Pool, store: str, terms: Terms, entropy: Callable[[int], bytes]) -> Claim | NothingDue:
-    """Take one store by an operator's wish: its rest is not kept, a lease is."""
+    """Take one store by an operator's wish: neither its rest nor the day's budget is kept, a lease is."""
     async with pool.acquire() as connection, connection.transaction():
         row = await connection.fetchrow(Q["candidates"], company_of(store), store)
         if row is None:
@@ -135,7 +153,7 @@ async def _take(
     if open_run is None:
         run = await _new_run(connection, choice.store, choice.reason, terms, entropy)
     else:
-        run = _run(open_run)
+        run = run_of(open_run)
     outlet = _OUTLETS.decode(row["outlet"])
     return Claim(choice.store, terms.owner, outlet, run, resumed=open_run is not None, why=choice.why)
 
@@ -173,7 +191,8 @@ def _candidate(row: asyncpg.Record) -> Candidate:
     )
 
 
-def _run(row: asyncpg.Record) -> Run:
+def run_of(row: asyncpg.Record) -> Run:
+    """A row of `runs` as the scrape it is."""
     return Run(
         scrape_id=UUID(bytes=row["scrape_id"].bytes),
         store=row["store"],

@@ -1,7 +1,8 @@
-"""Scrape runs: the plan, the staged pages, and how a run ends: published, or kept for an operator."""
+"""Scrape runs: the plan, the staged pages, and how a run ends: published, or kept for an operator (`judged`)."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import asyncpg
@@ -9,6 +10,7 @@ import msgspec
 
 from splitcart_common import outbox
 from splitcart_common.postgres import Connection, Pool
+from splitcart_scraper.domain.guards import prices_of
 from splitcart_scraper.domain.listing import PageContent
 from splitcart_scraper.domain.scrape import (
     Abandoned,
@@ -21,8 +23,10 @@ from splitcart_scraper.domain.scrape import (
     assemble,
     tally,
 )
-from splitcart_scraper.store import LeaseLostError, Q
+from splitcart_scraper.store import LeaseLostError, Q, known
 from splitcart_scraper.store.claims import Claim
+
+State = Literal["open", "quarantined", "replaced", "rejected", "completed", "abandoned"]
 
 PRODUCER = "scraper"
 
@@ -90,30 +94,45 @@ async def publish(
     LeaseLostError, and nothing is written, where the store is another's by now; while it is ours nobody else
     can have staged a page since these were read.
     """
-    messages = list(assemble(run, pages, ending))
     async with pool.acquire() as connection, connection.transaction():
         await _lock(connection, claim)
-        await outbox.append(connection, (_row(prefix, run, message) for message in messages))
-        finished_at = messages[-1].occurred_at
-        abandoned = isinstance(ending, Abandoned)
-        detail = f"{ending.reason}: {ending.detail}" if isinstance(ending, Abandoned) else None
-        state = "abandoned" if abandoned else "completed"
-        counts = tally(run, pages)
-        await _end(connection, claim, state, finished_at, detail, counts)
-        await connection.execute(Q["unstage"], run.scrape_id)
-        if not abandoned and run.scope == "full" and counts.walked:
-            await connection.execute(Q["mark_scraped"], claim.store, finished_at, run.started_at)
+        await say(connection, run, pages, ending, prefix)
         if not keep_lease:
             await connection.execute(Q["give_up_lease"], claim.store)
 
 
+async def say(
+    connection: Connection,
+    run: Run,
+    pages: Sequence[StagedPage],
+    ending: Ending,
+    prefix: str,
+    was: State = "open",
+) -> None:
+    """Publish a scrape within a transaction that has its store locked: outbox rows, run, schedule, known prices.
+
+    LeaseLostError where the run is not in the state it was in.
+    """
+    messages = list(assemble(run, pages, ending))
+    await outbox.append(connection, (row_of(prefix, run, message) for message in messages))
+    finished_at = messages[-1].occurred_at
+    abandoned = isinstance(ending, Abandoned)
+    detail = f"{ending.reason}: {ending.detail}" if isinstance(ending, Abandoned) else None
+    counts = tally(run, pages)
+    await end(connection, run, was, "abandoned" if abandoned else "completed", finished_at, detail, counts)
+    await connection.execute(Q["unstage"], run.scrape_id)
+    if not abandoned and run.scope == "full" and counts.walked:
+        await connection.execute(Q["mark_scraped"], run.store, finished_at, run.started_at)
+    await known.save(connection, run, prices_of(pages))
+
+
 async def quarantine(
-    pool: Pool, claim: Claim, why: str, at: datetime, counts: Tally, *, keep_lease: bool = False
+    pool: Pool, claim: Claim, why: str, at: datetime, counts: Tally, ending: Ending, *, keep_lease: bool = False
 ) -> None:
     """End a scrape without publishing it: its pages wait for an operator, those of an older one no more."""
     async with pool.acquire() as connection, connection.transaction():
         await _lock(connection, claim)
-        await _end(connection, claim, "quarantined", at, why, counts)
+        await end(connection, claim.run, "open", "quarantined", at, why, counts, ending)
         if not keep_lease:
             await connection.execute(Q["give_up_lease"], claim.store)
 
@@ -128,18 +147,29 @@ async def _lock(connection: Connection, claim: Claim) -> None:
         raise LeaseLostError(claim.store)
 
 
-async def _end(
-    connection: Connection, claim: Claim, state: str, at: datetime, detail: str | None, counts: Tally
+async def end(
+    connection: Connection,
+    run: Run,
+    was: State,
+    state: State,
+    at: datetime,
+    detail: str | None,
+    counts: Tally,
+    ending: Ending | None = None,
 ) -> None:
-    scrape = claim.run.scrape_id
-    ended = await connection.fetchval(Q["end_run"], scrape, state, at, detail, _ENCODER.encode(counts))
+    """Note how a run ended; one of its store that still waits in quarantine is of no use any more."""
+    abandoned = _ENCODER.encode(ending) if isinstance(ending, Abandoned) else None
+    ended = await connection.fetchval(
+        Q["end_run"], run.scrape_id, was, state, at, detail, _ENCODER.encode(counts), abandoned
+    )
     if ended is None:
-        raise LeaseLostError(claim.store)
-    for row in await connection.fetch(Q["replace_quarantined"], claim.store, scrape):
+        raise LeaseLostError(run.store)
+    for row in await connection.fetch(Q["replace_quarantined"], run.store, run.scrape_id):
         await connection.execute(Q["unstage"], row["scrape_id"])
 
 
-def _row(prefix: str, run: Run, message: Message) -> outbox.OutboxRow:
+def row_of(prefix: str, run: Run, message: Message) -> outbox.OutboxRow:
+    """A message of a scrape as it waits in the outbox."""
     return outbox.to_row(
         prefix,
         run.store,

@@ -72,13 +72,15 @@ class Shop:
         assert isinstance(request, Request)
         return self.module.parse(self.ask(request, fault).body, PageContext(session, category, 1))
 
-    def walked(self, session: Session, category: Category, hides: Hides = None) -> tuple[list[PageContent], str]:
-        """The pages of a category to its end, and what is wrong with that."""
+    def walked(
+        self, session: Session, category: Category, hides: Hides = None
+    ) -> tuple[list[PageContent], str, bool]:
+        """The pages of a category to its end, what is wrong with that, and whether its parts are to be walked."""
         read: list[PageContent] = []
         while True:
             request = self.module.next_page(session, category, read)
             if isinstance(request, Ended):
-                return read, request.short
+                return read, request.short, request.too_long
             answer = self.ask(request, hides=hides)
             assert answer.status == 200
             read.append(self.module.parse(answer.body, PageContext(session, category, len(read) + 1)))
@@ -96,8 +98,13 @@ class Walk(NamedTuple):
 def walk(shop: Shop) -> Walk:
     found = Walk({}, Counter(), set(), 0)
     session, pages = shop.opened(), 0
+    divided: set[str | None] = {None}
     for category in shop.categories(session):
-        read, short = shop.walked(session, category)
+        if category.part_of not in divided:
+            continue
+        read, short, too_long = shop.walked(session, category)
+        if too_long:
+            divided.add(category.key)
         found.short.add(short)
         pages += len(read)
         for page in read:
@@ -178,7 +185,7 @@ def test_no_more_than_the_last_page_served_is_asked_for(monkeypatch: pytest.Monk
     shop = Shop("coles", 1_500)
     session = shop.opened()
     pantry = next(category for category in shop.categories(session) if category.key == "pantry")
-    read, short = shop.walked(session, pantry)
+    read, short, _ = shop.walked(session, pantry)
     assert len(read) == 2
     assert short.startswith("no more than 2 pages are served: 96 of")
 
@@ -204,7 +211,7 @@ def test_every_store_of_the_country_is_discovered(company: str):
         request = requests.pop(0)
         answer = shop.module.outlets(shop.ask(request).body, request, AT)
         found |= {outlet.store: outlet for outlet in answer.outlets}
-        requests += [answer.rest] if answer.rest else []
+        requests += answer.rest
         asked += 1
     stores = {store.key: store for store in shop.world.stores() if store.life.open(second(AT))}
     assert found.keys() == stores.keys()

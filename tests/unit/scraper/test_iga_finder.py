@@ -42,16 +42,16 @@ def test_known_numbers_are_asked_for_and_then_upward_until_a_run_is_empty() -> N
         "/location/storelocator/183/?format=json&saleGroup=0&limit=1500&locationId=14127"
     )
     assert len(requests) < 2_500
-    assert IGA.outlets(NOWHERE, requests[0], SEEN_AT).rest is None, "a number of the known spans leads nowhere"
+    assert IGA.outlets(NOWHERE, requests[0], SEEN_AT).rest == (), "a number of the known spans leads nowhere"
 
     request, number = requests[-1], FRONTIER
-    while request is not None:
+    while True:
         assert request.target.endswith(f"locationId={number}")
         body = FINDER if number == FRONTIER + 400 else NOWHERE
         rest = IGA.outlets(body, request, SEEN_AT).rest
-        if rest is None:
+        if not rest:
             break
-        request, number = rest, number + 1
+        [request], number = rest, number + 1
     assert number == FRONTIER + 400 + EMPTY_TO_STOP
 
 
