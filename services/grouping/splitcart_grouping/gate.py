@@ -48,6 +48,8 @@ class Gate:
 
     def close(self, ends: Mapping[TopicPartition, int]) -> None:
         """Begin anew, with where each partition ends now."""
+        for shard in self._ends:
+            self._health.has(self._what(shard))  # it may be another process's to wait for by now
         self._ends = {where.partition: end for where, end in ends.items() if where.topic == self._topic and end}
         self._history = {where.partition: end for where, end in ends.items() if where.topic == self._prices}
 

@@ -146,8 +146,9 @@ class Intake(Lanes):
 
     async def _claim(self, consumer: "Consumer", partitions: Collection[TopicPartition]) -> None:
         await self.before(consumer)
-        lanes = await asyncio.gather(*(self.claim(where, consumer.bounds) for where in partitions))
-        for lane in lanes:
+        # One after the other: a claim left behind by one that failed would fence whoever claims next.
+        for where in sorted(set(partitions) - self._lanes.keys()):
+            lane = await self.claim(where, consumer.bounds)
             self.open(lane)
             self._ends[lane.where] = lane.next_offset
         await self._go_on(self._ends)

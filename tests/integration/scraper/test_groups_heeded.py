@@ -158,7 +158,7 @@ async def test_what_grouping_asks_for_is_flagged_released_or_not(database: str) 
         outcomes = await hear(
             rig,
             confirmed(1, START),
-            AnchorWentStale(version=2, anchor=A, last_settled_at=START, at=at),
+            AnchorWentStale(version=2, anchor=A, last_settled_at=START + timedelta(hours=1), at=at),
             RescrapeNeeded(version=3, store=B, why="it differs in part", at=at),
             RescrapeNeeded(version=4, store="aldi:G999", why="no such store", at=at),
         )

@@ -159,6 +159,6 @@ async def test_a_claim_that_fails_ends_the_service(opened, monkeypatch):
 
     monkeypatch.setattr(Intake, "claim", refused)
     failed = intake.begin()
-    intake.assigned(consumer, [WHERE])
+    intake.assigned(consumer, [TopicPartition(WHERE.topic, WHERE.partition + 1)])
     with pytest.raises(RuntimeError, match="beyond the log"):
         await asyncio.wait_for(failed, 1)

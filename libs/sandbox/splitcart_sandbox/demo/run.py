@@ -23,8 +23,8 @@ from splitcart_sandbox.folder import Folder
 from splitcart_sandbox.services import TURNS
 from splitcart_sandbox.up import Sandbox, sandbox
 
-START: Final = datetime(2026, 8, 31, tzinfo=UTC)
-"""A Monday: prices turn two days in, and then every seventh."""
+START: Final = datetime(2026, 8, 27, tzinfo=UTC)
+"""A Thursday: prices turn six days in, and then every seventh. 90 seconds see two turns, and end in mid-week."""
 WATCH_SECONDS: Final = 1.0
 JUDGE_SECONDS: Final = 10.0
 DRAIN_SECONDS: Final = 60.0

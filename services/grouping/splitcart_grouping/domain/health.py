@@ -24,7 +24,9 @@ def _judge_current(draft: Draft, store: str, member: Member) -> None:
     found = draft.compare(store, member.anchor)
     verdict = found.verdict(draft.rules)
     if verdict is Verdict.TOO_LITTLE:
-        _ask_if_due(draft, store, member)
+        # Both were seen whole where the last scrape was full: another one would find no more in common.
+        if not draft.last_is_full(store):
+            _ask_if_due(draft, store, member)
     elif verdict is Verdict.MATCH and draft.leads(member.anchor):
         draft.say(draft.statement(store, member.anchor, found))
     elif verdict is Verdict.MATCH:

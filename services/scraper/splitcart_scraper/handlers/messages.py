@@ -85,7 +85,9 @@ async def _fold_groups(connection: Connection, event: GroupEvent) -> Outcome:
         case AnchorWentStale():
             settled = event.last_settled_at
             seen = "never" if settled is None else f"last at {settled.isoformat(timespec='minutes')}"
-            return await _flag(connection, event.anchor, event.at, f"the anchor of its group, settled {seen}")
+            # Grouping may say so while it works off what it has missed: any scrape it had not heard of answers it.
+            since = event.at if settled is None else min(settled, event.at)
+            return await _flag(connection, event.anchor, since, f"the anchor of its group, settled {seen}")
         case RescrapeNeeded():
             return await _flag(connection, event.store, event.at, event.why)
         case GroupsMerged():
