@@ -164,7 +164,7 @@ async def test_what_grouping_asks_for_is_flagged_released_or_not(database: str) 
         )
         assert outcomes == [Ok(), Ok(), Ok(), Skip("a store that is unknown or closed")]
         assert await flags(rig) == {
-            A: "the anchor of its group, settled last at 2026-09-01T08:00+00:00",
+            A: "the anchor of its group, settled last at 2026-09-01T09:00+00:00",
             B: "it differs in part",
         }
         scraped = await scrape_all(rig, 2)
