@@ -118,7 +118,7 @@ def demo(
         typer.Option("--for", help="How long to run once all is ready, like 60s. Default: until Ctrl-C."),
     ] = None,
     speed: Annotated[float, typer.Option(help="Virtual seconds a second: 14400 is a day every six.")] = 14_400,
-    companies: Annotated[str, typer.Option(help="Which retailers, comma separated, or all.")] = "all",
+    companies: Annotated[str, typer.Option(help="Which retailers, comma separated, or all.")] = "aldi,iga",
     stores: Annotated[int, typer.Option(min=1, help="Stores in all, shared evenly by the retailers.")] = 160,
     listings: Annotated[int, typer.Option(min=50, help="Listings a store, about.")] = 450,
     seed: Annotated[int, typer.Option(help="Another number, another country.")] = 7,
