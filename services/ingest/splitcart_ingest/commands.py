@@ -58,7 +58,7 @@ def prices(
     per_store: Annotated[bool, typer.Option("--per-store", help="A line a store, not a line a company.")] = False,
     at: Annotated[
         datetime | None,
-        typer.Option(help="The moment to serve prices at, UTC; now by SPLITCART_CLOCK unless told."),
+        typer.Option(help="The moment, UTC, not before what is folded; now by SPLITCART_CLOCK unless told."),
     ] = None,
     dsn: Dsn = "postgresql://127.0.0.1:5432/splitcart",
     as_json: AsJson = False,
