@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from splitcart_common.events.groups import (
     AnchorHandedOver,
     AnchorWentStale,
+    GroupEvent,
     GroupException,
     GroupFormed,
     GroupsMerged,
@@ -28,7 +29,7 @@ from splitcart_common.events.groups import (
 from splitcart_grouping.domain.compare import Compared, Verdict, compare, matches
 from splitcart_grouping.domain.decide import on_settled, on_tick
 from splitcart_grouping.domain.drift import Drift
-from splitcart_grouping.domain.groups import GroupEvent, Groups
+from splitcart_grouping.domain.groups import Groups
 from splitcart_grouping.domain.market import Market
 from splitcart_grouping.domain.rules import RULES, Rules
 from splitcart_grouping.domain.times import seconds

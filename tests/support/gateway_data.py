@@ -12,9 +12,10 @@ from uuid import UUID, uuid5
 import asyncpg
 
 from splitcart_common import events
+from splitcart_common.events.groups import GroupEvent
 from splitcart_common.ids import company_of
 from splitcart_grouping.app import prepare as prepare_grouping
-from splitcart_grouping.domain.groups import GroupEvent, Groups
+from splitcart_grouping.domain.groups import Groups
 from splitcart_grouping.settings import GroupingSettings
 from splitcart_grouping.store import save_decisions
 from splitcart_ingest.app import prepare

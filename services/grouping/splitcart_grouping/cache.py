@@ -8,9 +8,10 @@ what they wrote is taken up; and if a transaction of ours has not gone through, 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from splitcart_common.events.groups import GroupEvent
 from splitcart_common.postgres import Connection
 from splitcart_common.turns import Turns
-from splitcart_grouping.domain.groups import GroupEvent, Groups
+from splitcart_grouping.domain.groups import Groups
 from splitcart_grouping.domain.market import Market
 from splitcart_grouping.store import (
     Head,

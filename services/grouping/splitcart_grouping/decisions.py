@@ -16,6 +16,7 @@ from splitcart_common.events import Event
 from splitcart_common.events.groups import (
     AnchorHandedOver,
     AnchorWentStale,
+    GroupEvent,
     GroupFormed,
     GroupsMerged,
     MemberConfirmed,
@@ -25,7 +26,6 @@ from splitcart_common.events.groups import (
 from splitcart_common.ids import company_of, derived_id
 from splitcart_common.topics import EVENT_TYPES
 from splitcart_common.upcasts import lift
-from splitcart_grouping.domain.groups import GroupEvent
 
 _NAMESPACE: Final = UUID("0b8a3f62-52d4-5c1e-9d57-6c1f4f0e9a44")
 

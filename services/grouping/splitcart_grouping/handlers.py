@@ -10,6 +10,7 @@ from splitcart_common import events, outbox
 from splitcart_common.clock import Clock
 from splitcart_common.envelope import Envelope
 from splitcart_common.events import Event
+from splitcart_common.events.groups import GroupEvent
 from splitcart_common.ids import company_of
 from splitcart_common.lanes import FUTURE_LIMIT, Lane, Message
 from splitcart_common.outcomes import DeadLetter, Ok, Outcome, Reason, Skip
@@ -19,7 +20,6 @@ from splitcart_common.turns import Turns
 from splitcart_grouping.cache import Companies, Company
 from splitcart_grouping.decisions import concerned
 from splitcart_grouping.domain.decide import on_closed, on_discovered, on_settled, on_tick
-from splitcart_grouping.domain.groups import GroupEvent
 from splitcart_grouping.domain.market import Settlement
 from splitcart_grouping.gate import Gate, shard_of
 from splitcart_grouping.store import Changes, Pending, all_companies, known_versions, lock_position, position

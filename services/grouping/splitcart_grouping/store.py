@@ -13,13 +13,14 @@ from cramjam import zstd
 from splitcart_common.events.groups import (
     AnchorHandedOver,
     AnchorWentStale,
+    GroupEvent,
     GroupFormed,
     MemberConfirmed,
     MemberEjected,
 )
 from splitcart_common.postgres import Connection, Pool, load_queries
 from splitcart_grouping.decisions import concerned, from_text, to_text
-from splitcart_grouping.domain.groups import GroupEvent, Groups
+from splitcart_grouping.domain.groups import Groups
 from splitcart_grouping.domain.market import Market
 
 SQL = load_queries("splitcart_grouping")

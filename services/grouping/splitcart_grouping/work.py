@@ -10,9 +10,9 @@ from splitcart_common import outbox
 from splitcart_common.clock import Clock
 from splitcart_common.envelope import Envelope
 from splitcart_common.events import Event
+from splitcart_common.events.groups import GroupEvent
 from splitcart_grouping.cache import Company
 from splitcart_grouping.decisions import event_id, to_row
-from splitcart_grouping.domain.groups import GroupEvent
 
 Decide = Callable[[Company, datetime], Sequence[Event]]
 """Fold an observation, if there is one, and say what follows from it at a moment."""

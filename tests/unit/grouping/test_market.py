@@ -66,7 +66,7 @@ def test_what_moved_across_a_turn_counts_as_moved_at_the_turn():
 
 def test_a_store_is_open_from_discovery_to_closing_and_again():
     market = Market("aldi", turns=TURNS)
-    assert not market.knows(A)
+    assert A not in market.stores
     assert not market.is_open(A)
     assert market.discover(A, hours(1))
     assert not market.discover(A, hours(2))

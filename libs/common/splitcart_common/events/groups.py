@@ -106,3 +106,15 @@ class RescrapeNeeded(Event, frozen=True):
     store: StoreKey
     why: ShortText
     at: Moment
+
+
+GroupEvent = (
+    GroupFormed
+    | MemberConfirmed
+    | MemberEjected
+    | GroupsMerged
+    | AnchorWentStale
+    | AnchorHandedOver
+    | RescrapeNeeded
+)
+"""Every event of the stream."""

@@ -11,22 +11,13 @@ from splitcart_common.events.base import Event
 from splitcart_common.events.groups import (
     AnchorHandedOver,
     AnchorWentStale,
+    GroupEvent,
     GroupException,
     GroupFormed,
     GroupsMerged,
     MemberConfirmed,
     MemberEjected,
     RescrapeNeeded,
-)
-
-GroupEvent = (
-    GroupFormed
-    | MemberConfirmed
-    | MemberEjected
-    | GroupsMerged
-    | AnchorWentStale
-    | AnchorHandedOver
-    | RescrapeNeeded
 )
 
 

@@ -62,10 +62,6 @@ class Market:
         self._order: tuple[Ints, NDArray[np.object_]] = ints(()), np.zeros(0, np.object_)
         self._widen(len(self.skus))
 
-    def knows(self, store: str) -> bool:
-        """Whether anything is on record of a store."""
-        return store in self.stores
-
     def is_open(self, store: str) -> bool:
         """Whether a store was discovered, and not closed since."""
         seen = self.stores.get(store)

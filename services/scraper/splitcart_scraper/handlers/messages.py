@@ -19,6 +19,7 @@ from splitcart_common.events import (
     RescrapeRequested,
     StoreSettled,
 )
+from splitcart_common.events.groups import GroupEvent
 from splitcart_common.ids import company_of
 from splitcart_common.lanes import Message
 from splitcart_common.outcomes import Ok, Outcome, Skip
@@ -27,16 +28,6 @@ from splitcart_common.topics import PRICE_CHANGED, REQUESTS, STORE_GROUPS
 from splitcart_scraper.store import claims, groups, runs
 
 TOPICS: Final = (PRICE_CHANGED, REQUESTS, STORE_GROUPS)
-
-GroupEvent = (
-    GroupFormed
-    | MemberConfirmed
-    | MemberEjected
-    | GroupsMerged
-    | AnchorWentStale
-    | AnchorHandedOver
-    | RescrapeNeeded
-)
 
 
 class ScraperHandler:
