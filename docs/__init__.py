@@ -37,6 +37,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "at": "When it happened.",
     "available": "Whether it can be bought now.",
     "barcode": "As the company gives it; its check digit is for the fold to test.",
+    "barred": "Whether no rule may ever link it there again: an operator said so.",
     "batch": "Number of the batch within its scrape, from 1.",
     "batches": "How many batches were published.",
     "brand": "As the company spells it.",

@@ -16,9 +16,9 @@ from msgspec import Struct
 from msgspec import inspect as mi
 
 from docs import DEAD_LETTER_HEADERS, HEADERS, PROSE, REASONS, default_words, meaning, type_words
+from splitcart_common.admission import FUTURE_LIMIT
 from splitcart_common.envelope import Envelope
 from splitcart_common.events import Event
-from splitcart_common.lanes import FUTURE_LIMIT
 from splitcart_common.outcomes import Reason
 from splitcart_common.settings import Settings
 from splitcart_common.topics import ALL, EVENT_TYPES, Topic

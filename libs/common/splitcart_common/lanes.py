@@ -1,27 +1,26 @@
 """One partition being folded: decode, one transaction a batch, dead letters, and what to do when it fails."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
+from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 
-from splitcart_common import outbox
+from splitcart_common import dead_letters, outbox
+from splitcart_common.admission import admit
 from splitcart_common.clock import Clock
-from splitcart_common.codec import DecodeError, decode
+from splitcart_common.dead_letters import Tolerance
 from splitcart_common.envelope import Envelope
 from splitcart_common.events import Event
-from splitcart_common.outbox import OutboxRow
-from splitcart_common.outcomes import DeadLetter, Ok, Outcome, Reason, Skip, SystemicError
+from splitcart_common.outcomes import DeadLetter, Ok, Outcome, Skip, SystemicError
 from splitcart_common.positions import FencedError, MovedError, check_not_set_back
 from splitcart_common.postgres import TRANSIENT, Connection, Pool
-from splitcart_common.telemetry import BATCH_SECONDS, MESSAGES, STOPPED_PARTITIONS, Health
+from splitcart_common.telemetry import BATCH_SECONDS, DEAD_LETTERS, MESSAGES, STOPPED_PARTITIONS, Health
 from splitcart_common.topics import Topic
 
 log = structlog.get_logger()
@@ -30,23 +29,18 @@ _POSITION = "SELECT next_offset FROM positions WHERE topic = $1 AND partition = 
 _LOCK = "SELECT epoch, next_offset FROM positions WHERE topic = $1 AND partition = $2 FOR UPDATE"
 _ADVANCE = "UPDATE positions SET next_offset = $3 WHERE topic = $1 AND partition = $2"
 
-FUTURE_LIMIT = timedelta(minutes=10)
-"""An event this much later than its broker's timestamp would clamp its store for ever (events.md)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much is held and how much is borne.
 
     `messages` of one fetch, which is one transaction at most; `held` of all partitions, whether waiting or in
-    work; then the dead letters after which a partition stops.
+    work; the dead letters with which a partition goes on.
     """
 
     messages: int = 100
     held: int = 400
-    dead_in_a_row: int = 100
-    dead_window: int = 1000
-    dead_share: float = 0.5
+    dead: Tolerance = field(default_factory=Tolerance)
     first_retry_seconds: float = 0.2
     longest_retry_seconds: float = 10.0
 
@@ -227,72 +221,53 @@ class Lane:
             await outbox.append(connection, letters)
             await connection.execute(_ADVANCE, self.where.topic, self.where.partition, after)
         self.next_offset, self._recent = after, recent
-        self._count(outcomes, len(dead))
+        self._count(outcomes, dead)
 
     def _decode(self, records: list[ConsumerRecord]) -> tuple[list[Message], dict[int, DeadLetter]]:
         messages: list[Message] = []
         dead: dict[int, DeadLetter] = {}
         for record in records:
-            try:
-                envelope, event = decode(self.topic, record.headers, record.value)
-                key = (record.key or b"").decode()
-            except DecodeError as error:
-                dead[record.offset] = DeadLetter(error.reason, error.error)
-                continue
-            except UnicodeDecodeError as error:
-                dead[record.offset] = DeadLetter(Reason.WRONG_KEY, f"the key is not UTF-8: {error}")
-                continue
             published_at = self.clock.virtual_at(datetime.fromtimestamp(record.timestamp / 1000, UTC))
-            if envelope.occurred_at > published_at + FUTURE_LIMIT:
-                dead[record.offset] = DeadLetter(
-                    Reason.FROM_THE_FUTURE, f"occurred at {envelope.occurred_at}, published at {published_at}"
-                )
-                continue
-            kept = self.handler.digest(key, envelope, event)
-            messages.append(Message(envelope, kept, key, record.offset, published_at))
+            found = admit(self.topic, record.key, record.headers, record.value, published_at)
+            if isinstance(found, DeadLetter):
+                dead[record.offset] = found
+            else:
+                envelope, event, key = found
+                kept = self.handler.digest(key, envelope, event)
+                messages.append(Message(envelope, kept, key, record.offset, published_at))
         return messages, dead
 
     def _judge(self, records: list[ConsumerRecord], dead: dict[int, DeadLetter]) -> deque[bool]:
         """Stop before a fault of ours empties the topic into its dead letters; nothing of it is kept."""
         if dead and not self.topic.dead_letters:
-            offset, why = next(iter(dead.items()))
+            offset, why = min(dead.items(), key=lambda item: item[0])
             raise SystemicError(
                 f"offset {offset} cannot be read ({why.reason}: {why.error}) and {self.topic.name} has no dead "
                 "letters: nothing after it is folded until this release can read it"
             )
-        recent = deque([*self._recent, *(r.offset in dead for r in records)], maxlen=self.limits.dead_window)
-        in_a_row = 0
-        for is_dead in reversed(recent):
-            if not is_dead:
-                break
-            in_a_row += 1
-        share = sum(recent) / self.limits.dead_window
-        if in_a_row >= self.limits.dead_in_a_row or share > self.limits.dead_share:
-            raise SystemicError(
-                f"{in_a_row} dead letters in a row, {sum(recent)} of the last {len(recent)}: that looks like a "
-                f"fault of ours; the position stays at {self.next_offset}, restart to try again"
-            )
+        recent, too_many = self.limits.dead.add(self._recent, [r.offset in dead for r in records])
+        if too_many is not None:
+            raise SystemicError(self._choices(too_many, dead))
         return recent
 
-    def _dead_letter(self, record: ConsumerRecord, why: DeadLetter) -> OutboxRow:
-        headers = [
-            *record.headers,
-            ("dlq-topic", self.where.topic.encode()),
-            ("dlq-partition", b"%d" % self.where.partition),
-            ("dlq-offset", b"%d" % record.offset),
-            ("dlq-reason", why.reason.encode()),
-            ("dlq-error", why.error.encode()[:2000]),
-            ("dlq-service", self.service.encode()),
-            ("dlq-service-version", version(f"splitcart-{self.service}").encode()),
-        ]
-        topic = self.topic.dead_letter_topic(self.prefix, self.service)
-        value = record.value
-        if record.key is None and value is None:  # aiokafka sends no such message
-            value, headers = b"", [*headers, ("dlq-value", b"null")]
-        return OutboxRow(topic, record.key, value, headers)
+    def _choices(self, too_many: str, dead: dict[int, DeadLetter]) -> str:
+        reasons = ", ".join(f"{n} {why}" for why, n in Counter(why.reason for why in dead.values()).most_common())
+        offset, why = max(dead.items(), key=lambda item: item[0])
+        return (
+            f"{too_many}: that looks like a fault of ours; the position stays at {self.next_offset}, restart to "
+            "try again: with a release that reads them, or, if they shall be dead letters all the same, once with "
+            "SPLITCART_DEAD_LETTERS_IN_A_ROW and _SHARE raised (docs/runbooks/dead-letters.md). In this batch: "
+            f"{reasons}; the last, `splitcart events show {self.topic.name}/{self.where.partition}/{offset}`: "
+            f"{why.error}"
+        )
 
-    def _count(self, outcomes: Sequence[Outcome], dead: int) -> None:
+    def _dead_letter(self, record: ConsumerRecord, why: DeadLetter) -> outbox.OutboxRow:
+        return dead_letters.to_row(self.topic, self.prefix, self.service, record, why)
+
+    def _count(self, outcomes: Sequence[Outcome], dead: dict[int, DeadLetter]) -> None:
         skipped = sum(isinstance(outcome, Skip) for outcome in outcomes)
         folded = sum(isinstance(outcome, Ok) for outcome in outcomes)
-        for outcome, count in (("folded", folded), ("skipped", skipped), ("dead", dead)):
+        for outcome, count in (("folded", folded), ("skipped", skipped), ("dead", len(dead))):
             MESSAGES.labels(self.service, self.topic.name, outcome).inc(count)
+        for why in dead.values():
+            DEAD_LETTERS.labels(self.service, self.topic.name, why.reason).inc()

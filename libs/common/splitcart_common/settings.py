@@ -50,6 +50,13 @@ class Settings(BaseSettings):
         default_factory=lambda: Turns.parse("tue 14:00"),
         description="when prices turn, UTC: [<company>=]<day> <hour>:<minute>, comma separated",
     )
+    dead_letters_in_a_row: int = Field(
+        default=50, ge=1, description="so many dead letters in a row stop their partition: a fault of ours"
+    )
+    dead_letters_share: float = Field(
+        default=0.5, gt=0, le=1, description="and so does a greater share of the last messages; 1: no share does"
+    )
+    dead_letters_window: int = Field(default=200, ge=1, description="how many messages these are")
     log_format: str = Field(default="json", pattern="^(json|console)$", description="json for machines, console")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     health_host: str = Field(default="127.0.0.1", description="where /healthz, /readyz and /metrics are served")

@@ -20,6 +20,9 @@ MESSAGES: Final = Counter(
     "Messages by what became of them: folded, skipped or dead",
     ["service", "topic", "outcome"],
 )
+DEAD_LETTERS: Final = Counter(
+    "splitcart_dead_letters_total", "Dead letters by the reason for which", ["service", "topic", "reason"]
+)
 LAG_MESSAGES: Final = Gauge(
     "splitcart_lag_messages", "End offset less the position in Postgres", ["service", "topic", "partition"]
 )

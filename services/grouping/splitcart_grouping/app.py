@@ -13,6 +13,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from faust.tables import TableManager
 
+from splitcart_common.dead_letters import Tolerance
 from splitcart_common.kafka import UNAVAILABLE as KAFKA_UNAVAILABLE
 from splitcart_common.kafka import ensure_topics, make_consumer, start_producer
 from splitcart_common.lanes import Limits
@@ -146,7 +147,11 @@ async def consume(settings: GroupingSettings, pool: Pool, health: Health, stop: 
         prefix=settings.topic_prefix,
         clock=settings.clock,
         health=health,
-        limits=Limits(messages=settings.grouping_batch_messages, held=settings.grouping_held_messages),
+        limits=Limits(
+            messages=settings.grouping_batch_messages,
+            held=settings.grouping_held_messages,
+            dead=Tolerance.of(settings),
+        ),
         before=before,
     )
 

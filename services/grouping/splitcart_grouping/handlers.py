@@ -7,12 +7,13 @@ from typing import Final
 from aiokafka import TopicPartition
 
 from splitcart_common import events, outbox
+from splitcart_common.admission import FUTURE_LIMIT
 from splitcart_common.clock import Clock
 from splitcart_common.envelope import Envelope
 from splitcart_common.events import Event
 from splitcart_common.events.groups import GroupEvent
 from splitcart_common.ids import company_of
-from splitcart_common.lanes import FUTURE_LIMIT, Lane, Message
+from splitcart_common.lanes import Lane, Message
 from splitcart_common.outcomes import DeadLetter, Ok, Outcome, Reason, Skip
 from splitcart_common.postgres import Connection, Pool
 from splitcart_common.topics import PRICE_CHANGED, STORE_GROUPS, STORES

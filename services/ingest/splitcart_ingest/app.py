@@ -1,6 +1,8 @@
 """Composition root of ingest: the table of topics and handlers, the relay, start and stop."""
 
 import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from importlib.resources import files
 
 import asyncpg
@@ -8,15 +10,17 @@ import psycopg
 from aiokafka import AIOKafkaProducer
 
 from splitcart_common.consumer import ConsumerLoop
+from splitcart_common.dead_letters import Tolerance
 from splitcart_common.kafka import UNAVAILABLE as KAFKA_UNAVAILABLE
 from splitcart_common.kafka import ensure_topics, start_producer
 from splitcart_common.lanes import Handler, Limits
 from splitcart_common.migrations import migrate
 from splitcart_common.outbox import Relay
-from splitcart_common.postgres import UNAVAILABLE, Pool, create_pool
+from splitcart_common.postgres import UNAVAILABLE, Connection, Pool, create_pool
 from splitcart_common.retry import until_there
 from splitcart_common.telemetry import Health
-from splitcart_common.topics import LISTING_DESCRIBED, PRICE_CHANGED, PRODUCT_OBSERVED, STORE_GROUPS, STORES
+from splitcart_common.topics import LISTING_DESCRIBED, PRICE_CHANGED, PRODUCT_OBSERVED, STORE_GROUPS, STORES, Topic
+from splitcart_ingest import generations
 from splitcart_ingest.book import ListingBook
 from splitcart_ingest.handlers.by_topic import ByTopic
 from splitcart_ingest.handlers.groups import GroupHandler
@@ -33,9 +37,29 @@ PUBLISHED = (PRICE_CHANGED, LISTING_DESCRIBED)
 """What it publishes."""
 
 
+READ_VIEWS = ("views", "prices")
+"""The texts of `sql/` that show a generation to others, in this order."""
+
+
 async def main(settings: IngestSettings, health: Health, stop: asyncio.Event) -> None:
-    """Fold until `stop` is set. Waits for the server and the broker; other errors pass through."""
-    await until_there("postgres", lambda: prepare(settings), unavailable=_NO_DATABASE, health=health)
+    """Fold the live generation until `stop` is set; after a swap, the one that is live by then.
+
+    Waits for the server and the broker; other errors pass through.
+    """
+    while not stop.is_set():
+        live = await until_there("postgres", lambda: prepare(settings), unavailable=_NO_DATABASE, health=health)
+        async with AsyncExitStack() as made:
+            holder = await until_there("postgres", lambda: connect(live), unavailable=UNAVAILABLE, health=health)
+            made.callback(holder.terminate)
+            over = await made.enter_async_context(
+                generations.folding(holder, live.ingest_schema, stop, health)
+            )
+            if not over.is_set():
+                await _fold(live, health, over)
+
+
+async def _fold(settings: IngestSettings, health: Health, stop: asyncio.Event) -> None:
+    """Fold one generation until `stop` is set."""
     pool = await until_there("postgres", lambda: open_pool(settings), unavailable=UNAVAILABLE, health=health)
     try:
         producer = await until_there(
@@ -54,19 +78,25 @@ async def main(settings: IngestSettings, health: Health, stop: asyncio.Event) ->
         await pool.close()
 
 
-def consumer(settings: IngestSettings, pool: Pool, health: Health) -> ConsumerLoop:
-    """The fold, wired."""
-    book = ListingBook(pool, settings.topic_prefix, SERVICE)
-    handlers: dict[str, Handler] = {
-        PRODUCT_OBSERVED.on_broker(settings.topic_prefix): ObservationHandler(
+def folds(settings: IngestSettings, pool: Pool, *, publishes: bool = True) -> Mapping[Topic, Handler]:
+    """What folds each topic into a generation: live, and in a replay, which has nothing to publish."""
+    book = ListingBook(pool, settings.topic_prefix, SERVICE, publishes=publishes)
+    return {
+        PRODUCT_OBSERVED: ObservationHandler(
             book,
             prefix=settings.topic_prefix,
             producer=SERVICE,
             cached_prices=settings.ingest_cached_prices,
+            publishes=publishes,
         ),
-        STORES.on_broker(settings.topic_prefix): StoreHandler(),
-        STORE_GROUPS.on_broker(settings.topic_prefix): GroupHandler(),
+        STORES: StoreHandler(),
+        STORE_GROUPS: GroupHandler(),
     }
+
+
+def consumer(settings: IngestSettings, pool: Pool, health: Health) -> ConsumerLoop:
+    """The fold, wired."""
+    handlers = {topic.on_broker(settings.topic_prefix): fold for topic, fold in folds(settings, pool).items()}
     return ConsumerLoop(
         service=SERVICE,
         purpose="fold",
@@ -78,7 +108,11 @@ def consumer(settings: IngestSettings, pool: Pool, health: Health) -> ConsumerLo
         clock=settings.clock,
         health=health,
         instance=settings.instance,
-        limits=Limits(messages=settings.ingest_batch_messages, held=settings.ingest_held_messages),
+        limits=Limits(
+            messages=settings.ingest_batch_messages,
+            held=settings.ingest_held_messages,
+            dead=Tolerance.of(settings),
+        ),
     )
 
 
@@ -92,20 +126,43 @@ def housekeeper(settings: IngestSettings, pool: Pool) -> Housekeeper:
     return Housekeeper(pool, settings.ingest_housekeep_seconds)
 
 
-async def prepare(settings: IngestSettings) -> None:
-    """Bring the schema up to date and let the read views show it."""
-    await asyncio.to_thread(migrate, settings.postgres_dsn, settings.ingest_schema, ["splitcart_ingest"])
-    texts = [files("splitcart_ingest").joinpath(f"sql/{name}.sql").read_text() for name in ("views", "prices")]
-    pool = await open_pool(settings)
+async def prepare(settings: IngestSettings) -> IngestSettings:
+    """Bring the live generation up to date and let the read views show it; the settings, naming it.
+
+    A database that has none yet gets the one that `settings` names.
+    """
+    connection = await connect(settings)
     try:
-        async with pool.acquire() as connection, connection.transaction():
-            # Two processes that start at once would replace a view at once; and no reader is waited for long.
-            await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('splitcart read views', 0))")
+        async with connection.transaction():
+            live = await generations.register(connection, settings.ingest_schema, settings.clock.wall())
+        await asyncio.to_thread(migrate, settings.postgres_dsn, live, ["splitcart_ingest"])
+        async with connection.transaction():
             await connection.execute("SET LOCAL lock_timeout = '10s'")
-            for text in texts:
-                await connection.execute(text.replace("{schema}", settings.ingest_schema))
+            await show(connection, live)
     finally:
-        await pool.close()
+        connection.terminate()
+    return settings.model_copy(update={"ingest_schema": live})
+
+
+async def show(connection: Connection, schema: str) -> None:
+    """Let the read views show a generation, in the caller's transaction.
+
+    Not if it is live no more: two processes that start at once would replace a view at once, and a swap may have
+    come in between.
+    """
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('splitcart read views', 0))")
+    if await generations.live_schema(connection) != schema:
+        return
+    for name in READ_VIEWS:
+        text = files("splitcart_ingest").joinpath(f"sql/{name}.sql").read_text()
+        await connection.execute(text.replace("{schema}", schema))
+
+
+async def connect(settings: IngestSettings) -> Connection:
+    """A connection of ingest's role outside the pool, to what lies outside the generations."""
+    return await asyncpg.connect(
+        settings.postgres_dsn, server_settings={"application_name": f"splitcart-{SERVICE}", "timezone": "UTC"}
+    )
 
 
 async def _connect(settings: IngestSettings) -> AIOKafkaProducer:

@@ -49,12 +49,16 @@ class _Entry:
 
 
 class ListingBook:
-    """One process's knowledge of the listing table; as large as the catalogue, some 300 bytes a listing."""
+    """One process's knowledge of the listing table; as large as the catalogue, some 300 bytes a listing.
 
-    def __init__(self, pool: Pool, prefix: str, producer: str) -> None:
+    One that does not publish is a replay's: what it describes has been said before.
+    """
+
+    def __init__(self, pool: Pool, prefix: str, producer: str, *, publishes: bool = True) -> None:
         self._pool = pool
         self._prefix = prefix
         self._producer = producer
+        self._publishes = publishes
         self._entries: dict[str, dict[str, _Entry]] = {}
         self._skus: dict[int, str] = {}
 
@@ -146,6 +150,8 @@ class ListingBook:
     ) -> None:
         rows = [_row(company, sku, description) for sku, description in sorted(wanted.items())]
         written = await connection.fetch(SQL["describe_listings"], company, *zip(*rows, strict=True))
+        if not self._publishes:
+            return
         news = sorted(row["sku"] for row in written if row["old_hash"] != row["new_hash"])
         await outbox.append(connection, [self._event(company, sku, wanted[sku], cause[sku]) for sku in news])
 

@@ -17,6 +17,8 @@ from aiokafka import AIOKafkaProducer
 from splitcart_common import kafka, postgres
 from splitcart_common.clock import Clock
 from splitcart_common.consumer import ConsumerLoop, run_until_first_ends
+from splitcart_common.dead_letters import Tolerance
+from splitcart_common.lanes import Limits
 from splitcart_common.migrations import migrate
 from splitcart_common.outbox import Relay
 from splitcart_common.postgres import Pool
@@ -264,6 +266,7 @@ async def run(
             clock=made.clock,
             health=health,
             instance=settings.instance,
+            limits=Limits(dead=Tolerance.of(settings)),
         )
         companies = []
         for name in settings.scraper_companies:

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from splitcart_common import consumer as consumer_module
+from splitcart_common.dead_letters import Tolerance
 from splitcart_common.lanes import Limits
 from splitcart_common.positions import PositionError, claim
 from splitcart_common.postgres import create_pool
@@ -205,7 +206,7 @@ async def test_too_many_dead_letters_stop_their_partitions_and_no_other(bench: B
         await bench.set_position(starts[sick], sick)
         await bench.publish([garbage(by_partition[sick]) for _ in range(30)])
     # All that may be held is what two stopped partitions could keep for ever.
-    loop = bench.loop(Recorder(), limits=Limits(messages=6, held=24, dead_in_a_row=6))
+    loop = bench.loop(Recorder(), limits=Limits(messages=6, held=24, dead=Tolerance(in_a_row=6)))
     async with bench.running(loop):
         names = [f"{bench.where().topic}/{n}" for n in (0, 1)]
         await eventually(lambda: _true(set(names) <= loop.health.missing.keys()))
@@ -260,7 +261,7 @@ async def test_a_lost_connection_is_tried_again_and_counts_nothing_twice(bench: 
     )
     await bench.publish([garbage(), garbage()])
     handler = Recorder()
-    limits = Limits(dead_in_a_row=5, first_retry_seconds=0.02, longest_retry_seconds=0.05)
+    limits = Limits(dead=Tolerance(in_a_row=5), first_retry_seconds=0.02, longest_retry_seconds=0.05)
     loop = bench.loop(handler, limits=limits)
     async with bench.running(loop):
         await bench.at(2)

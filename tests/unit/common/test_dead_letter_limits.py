@@ -7,15 +7,16 @@ import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
 from splitcart_common.clock import FrozenClock
-from splitcart_common.lanes import Lane, Limits, SystemicError
-from splitcart_common.outcomes import DeadLetter, Reason
+from splitcart_common.dead_letters import Tolerance
+from splitcart_common.lanes import Lane, Limits
+from splitcart_common.outcomes import DeadLetter, Reason, SystemicError
 from splitcart_common.positions import PositionError, check_position
 from splitcart_common.telemetry import Health
 from splitcart_common.topics import CATALOGUE, PRODUCT_OBSERVED, Topic
 
 BAD = DeadLetter(Reason.INVALID, "no good")
 WHERE = TopicPartition("t.product-observed.v1", 3)
-LIMITS = Limits(dead_in_a_row=4, dead_window=20, dead_share=0.5)
+LIMITS = Limits(dead=Tolerance(in_a_row=4, window=20, share=0.5))
 
 
 class Forgetful:
@@ -90,7 +91,7 @@ def test_a_few_at_the_start_are_no_share():
 
 
 def test_older_ones_are_forgotten():
-    held = lane(limits=Limits(dead_in_a_row=100, dead_window=4, dead_share=0.5))
+    held = lane(limits=Limits(dead=Tolerance(in_a_row=100, window=4, share=0.5)))
     for _ in range(20):
         judge(held, "x.")
     judge(held, "....")

@@ -7,6 +7,7 @@ are the newest version of each; older ones are lifted to it by `splitcart_common
 from splitcart_common.events.base import Event
 from splitcart_common.events.catalogue import (
     BrandsMerged,
+    CatalogueEvent,
     KeyVariationLearned,
     ListingDescribed,
     ListingLinked,
@@ -51,6 +52,7 @@ __all__ = [
     "BarcodeReading",
     "BarcodesObserved",
     "BrandsMerged",
+    "CatalogueEvent",
     "CategoryLinkCorrected",
     "Event",
     "GroupException",

@@ -39,7 +39,11 @@ class ProductRegistered(Event, frozen=True):
 
 
 class ListingLinked(Event, frozen=True):
-    """A listing was found to be a product, by which rule and on what evidence."""
+    """A listing was found to be a product, by which rule and on what evidence.
+
+    It carries the description that was judged, so that the catalogue is a fold of its own log alone. Rule
+    `own-link`: the listing was described anew and stays where it was.
+    """
 
     TYPE: ClassVar[str] = "listing-linked"
 
@@ -49,10 +53,14 @@ class ListingLinked(Event, frozen=True):
     rule: Literal["barcode", "own-link", "name-key", "variation", "operator"]
     evidence: dict[str, Any]
     rule_version: ShortText
+    name: Name | None = None
+    brand: ShortText | None = None
+    size: ShortText | None = None
+    barcode: ShortText | None = None
 
 
 class ListingUnlinked(Event, frozen=True):
-    """A link was taken back."""
+    """A link was taken back; the listing's next link follows. If barred, no rule links it there again."""
 
     TYPE: ClassVar[str] = "listing-unlinked"
 
@@ -60,6 +68,8 @@ class ListingUnlinked(Event, frozen=True):
     sku: Sku
     product_id: UUID
     by: ShortText
+    barred: bool = False
+    reason: LongText = ""
 
 
 class KeyVariationLearned(Event, frozen=True):
@@ -93,3 +103,9 @@ class BrandsMerged(Event, frozen=True):
     merged: tuple[ShortText, ...]
     reason: ShortText
     evidence: dict[str, Any]
+
+
+CatalogueEvent = (
+    ProductRegistered | ListingLinked | ListingUnlinked | KeyVariationLearned | ProductsMerged | BrandsMerged
+)
+"""Everything that is ever said on `catalogue`."""

@@ -37,3 +37,21 @@ def product_id(company: str, sku: str, barcode: str | None) -> UUID:
     """The product of a listing: of its barcode if that is valid, else its own."""
     code = valid_barcode(barcode)
     return uuid5(_NAMESPACE, f"barcode {code}" if code else f"listing {company}/{sku}")
+
+
+def own_product_id(company: str, sku: str, nth: int = 0) -> UUID:
+    """The product that a listing founds; `nth` counts those it founded before and was parted from by an operator."""
+    return uuid5(_NAMESPACE, f"listing {company}/{sku}" if nth == 0 else f"listing {company}/{sku} apart {nth}")
+
+
+def decide(catalogue: Catalogue, described: ListingDescribed) -> tuple[CatalogueEvent, ...]:
+    """Which product a listing is, as it is described now; () if that says nothing new. The catalogue stays as it is."""
+    raise NotImplementedError
+
+
+def unmerge(catalogue: Catalogue, requested: UnmergeRequested) -> tuple[CatalogueEvent, ...]:
+    """An operator's word that a listing is not the product: it is parted from it for good, onto a product of its own.
+
+    () if it is not (any more) that product; ValueError if the subject is no `company/sku`.
+    """
+    raise NotImplementedError

@@ -20,12 +20,18 @@ from splitcart_ingest.store import StoredStore, Writes, known_scrapes, load_stat
 
 
 class ObservationHandler:
-    """Folds `product-observed`: prices of stores, and through the book the descriptions of listings."""
+    """Folds `product-observed`: prices of stores, and through the book the descriptions of listings.
 
-    def __init__(self, book: ListingBook, *, prefix: str, producer: str, cached_prices: int) -> None:
+    One that does not publish is a replay's: what follows from the messages has been said before.
+    """
+
+    def __init__(
+        self, book: ListingBook, *, prefix: str, producer: str, cached_prices: int, publishes: bool = True
+    ) -> None:
         self._book = book
         self._prefix = prefix
         self._producer = producer
+        self._publishes = publishes
         self._cache = StateCache(cached_prices)
 
     def digest(self, key: str, envelope: Envelope, event: Event) -> Sighting | Event:
@@ -114,9 +120,10 @@ class ObservationHandler:
                 return Skip(fact.why)
             evolve(store.state, fact)
             writes.add(store, fact, terms)
-            rows += facts.to_rows(
-                fact, message, terms, self._book.sku, prefix=self._prefix, producer=self._producer
-            )
+            if self._publishes:
+                rows += facts.to_rows(
+                    fact, message, terms, self._book.sku, prefix=self._prefix, producer=self._producer
+                )
         return Ok()
 
     def _input(self, message: Message) -> Input:

@@ -1,29 +1,16 @@
 """What makes a decoded message impossible to fold."""
 
-from datetime import UTC, datetime
-
 from splitcart_common import events, ids
-from splitcart_common.ids import split_store_key
-from splitcart_common.lanes import FUTURE_LIMIT, Message
+from splitcart_common.admission import problem_by_store, time_problem
+from splitcart_common.lanes import Message
 from splitcart_common.outcomes import DeadLetter, Reason
-
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-"""Nothing was observed before: an earlier time is a mistake, and not one that every client can handle."""
 
 _LARGEST_VERSION = 2**31 - 1
 
 
 def problem_of(message: Message) -> DeadLetter | None:
     """What makes a decoded message impossible to fold: the wrong key, or a time that cannot be."""
-    event = message.event
-    try:
-        split_store_key(message.key)
-    except ValueError as error:
-        return DeadLetter(Reason.WRONG_KEY, str(error))
-    named = getattr(event, "store", message.key)
-    if named != message.key and not isinstance(event, events.BarcodesObserved):
-        return DeadLetter(Reason.WRONG_KEY, f"the key is {message.key}, but the event speaks of {named}")
-    return _time_problem(message, _event_time(event))
+    return problem_by_store(message.key, message.envelope, message.event, message.published_at)
 
 
 def problem_of_marker(message: Message) -> DeadLetter | None:
@@ -37,26 +24,5 @@ def problem_of_marker(message: Message) -> DeadLetter | None:
     if event.version > _LARGEST_VERSION:
         return DeadLetter(Reason.INVALID, f"version {event.version} is beyond counting")
     seen_at = [x.seen_at for x in event.exceptions] if isinstance(event, events.MemberConfirmed) else []
-    problems = (_time_problem(message, at) for at in (event.at, *seen_at))
+    problems = (time_problem(message.envelope, at, message.published_at) for at in (event.at, *seen_at))
     return next(filter(None, problems), None)
-
-
-def _time_problem(message: Message, at: datetime | None) -> DeadLetter | None:
-    if min(message.envelope.occurred_at, at or _EARLIEST) < _EARLIEST:
-        return DeadLetter(Reason.INVALID, f"happened at {at or message.envelope.occurred_at}, before {_EARLIEST}")
-    if at is not None and at > message.published_at + FUTURE_LIMIT:
-        return DeadLetter(Reason.FROM_THE_FUTURE, f"happened at {at}, published at {message.published_at}")
-    return None
-
-
-def _event_time(event: object) -> datetime | None:
-    match event:
-        case events.ScrapeStarted():
-            return event.started_at
-        case events.ScrapeCompleted() | events.ScrapeAbandoned():
-            return event.finished_at
-        case events.StoreDiscovered():
-            return event.seen_at
-        case events.StoreClosed():
-            return event.at
-    return None

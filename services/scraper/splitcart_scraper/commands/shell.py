@@ -2,21 +2,19 @@
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
 
 import typer
 from pydantic import ValidationError
 
+from splitcart_common.dev import NoStackError, local_stack
 from splitcart_common.ids import split_store_key, store_key
 from splitcart_common.telemetry import Health, configure_logging
-from splitcart_scraper.app import Parts, parts, relaying
+from splitcart_scraper.app import SERVICE, Parts, parts, relaying
 from splitcart_scraper.retailers import retailer_of
 from splitcart_scraper.settings import ScraperSettings
 from splitcart_scraper.store import Q
@@ -59,25 +57,20 @@ def settings_to_visit(company: str, base_url: str | None, *, dev: bool) -> Scrap
 
 def _sandbox(settings: ScraperSettings, company: str | None) -> dict[str, object]:
     """Where the sandbox of the data folder listens: it writes that down in the folder's state file."""
-    home = Path(os.environ.get("SPLITCART_HOME") or ".splitcart").expanduser().absolute()
     try:
-        state = json.loads((home / "state.json").read_text())
-        addresses = state["addresses"]
-        if state["phase"] != "up":
-            raise CommandError(f"the sandbox of {home} is {state['phase']}: start it with `splitcart up`")
-        dsn = urlsplit(addresses["postgres"])
-        role = dsn._replace(netloc=f"splitcart_scraper@{dsn.netloc.rpartition('@')[2]}")
-        changes: dict[str, object] = {
-            "kafka_bootstrap": addresses["kafka"],
-            "postgres_dsn": urlunsplit(role),
-            "clock": state["clock"],
-        }
-        if company is not None:
-            address = f"{addresses['simulator']}/{company}"
-            changes["scraper_base_url"] = {**settings.scraper_base_url, company: address}
-        return changes  # noqa: TRY300 - what is missing in the file is what is caught
-    except (OSError, ValueError, KeyError) as error:
-        raise CommandError(f"no sandbox runs on {home} ({error!r}): start one with `splitcart up`") from None
+        stack = local_stack()
+    except NoStackError as error:
+        raise CommandError(str(error)) from None
+    changes: dict[str, object] = {
+        "kafka_bootstrap": stack.kafka,
+        "postgres_dsn": stack.postgres_as(SERVICE),
+        "clock": stack.clock,
+    }
+    if company is not None:
+        if stack.simulator is None:  # never the live addresses instead
+            raise CommandError("the sandbox runs without the simulated retailers: start it with `splitcart up`")
+        changes["scraper_base_url"] = {**settings.scraper_base_url, company: f"{stack.simulator}/{company}"}
+    return changes
 
 
 def store_of(company: str, store: str) -> str:

@@ -1,0 +1,1 @@
+"""Archives of the log: topics, or a part of them, as files, and back."""

@@ -1,0 +1,105 @@
+"""The words of the shelf: spellings that are one word."""
+
+from typing import Final
+
+_ONE_WORD: Final = """
+aerosol: aero aersol
+aluminium: aluminum
+antibacterial: antibac
+assorted: asst asstd assort assortment
+barbecue: bbq barbeque barbq
+bicarbonate: bicarb
+black: blk
+capsule: cap caplet softgel
+centre: center
+chicken: chkn chic chick
+chilli: chili chilly
+chocolate: choc choco choccy chocolatey choclate chocolates
+coca cola: coke
+colour: color
+conditioner: cond
+cookie: cookies cooky
+cream: creme
+creamed: cremed
+creamy: creamier
+dairy free: df dairyfree
+deodorant: deo
+doughnut: donut
+extra: xtra
+extra large: xl
+fibre: fiber
+flavoured: flavour flavor flavored flav flavouring
+gluten free: gf glutenfree
+grey: gray
+hummus: hommus hommous hoummous houmous hoummos humus hummous
+jalapeno: jalapenos
+kid: kids
+large: lge lrg
+light: lite
+liquorice: licorice
+lolly: lollies
+low: lo
+macaroni: mac
+mayonnaise: mayo
+medium: med
+men: mens
+mild: mld
+milk: mlk
+moisturiser: moisturizer
+moisturising: moisturizing
+multivitamin: multivit
+natural: nat naturally
+night: nite
+omelette: omelet
+organic: org
+original: orig
+parmesan: parmigiano
+peanut: pnut
+pie: pies
+probiotic: probiotics
+regular: reg
+roasted: roast rst
+sauce: sce
+sausage: snag
+savoury: savory
+small: sml
+smoked: smokd
+smoky: smokey
+smoothie: smoothies
+soft drink: softdrink
+spaghetti: spag
+strawberry: strawb strawberries
+sugar free: sugarfree
+sulphate: sulfate
+tablet: tab
+tomato: tom tomatoes
+toothpaste: tpaste
+traditional: trad traditonal
+unflavoured: unflav
+vegetable: veg vege veges veggie veggies vegie vegies
+vegetarian: vego
+vitamin: vit
+washing up: washup
+white: wht
+whitening: whiten
+wholegrain: wholegrains
+wholemeal: wmeal
+women: womens woman
+yoghurt: yogurt yoghurts yogurts yog yoghourt
+"""
+
+_NO_WORD: Final = (
+    "a an and at by for from in its n null of on or our s style the to type w with x your variety varieties each"
+)
+
+
+def _same_words() -> dict[str, str]:
+    table = dict.fromkeys(_NO_WORD.split(), "")
+    for line in _ONE_WORD.strip().splitlines():
+        word, _, spellings = line.partition(":")
+        table |= dict.fromkeys(spellings.split(), word)
+    return table
+
+
+SAME_WORDS: Final = _same_words()
+"""A word as it is spelled -> as it is compared: abbreviations, other spellings; nothing for a word that says nothing."""

@@ -1,0 +1,90 @@
+"""What a listing's name, brand and size say, in a form that another listing's can be held against."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from splitcart_ingest.domain.brands import brand_of
+from splitcart_ingest.domain.lexicon import SAME_WORDS
+from splitcart_ingest.domain.normalise import plain, words
+from splitcart_ingest.domain.sizes import Sizes, parse, take
+
+_GLUE: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
+    (re.compile(pattern), glued)
+    for pattern, glued in (
+        (r"\b(\d+|all)\s*-?\s*in\s*-?\s*(\d+)\b", r" \1in\2 "),
+        (r"\b(\d+)\s*-?\s*ply\b", r" \1ply "),
+        (r"\b(\d+)\s*-?\s*(?:hrs?|hours?|h)\b", r" \1hr "),
+        (r"\b([\d.,]+)\s*-?\s*(mg|mcg|iu)\b", r" \1\2 "),
+        (r"\bspf\s*-?\s*(\d+)\+?|(?<![\w.])(\d+)\+?\s*spf\b", r" \1\2spf "),
+        (r"(?<![\w.])([\d.]+)\s*(?:%|per ?cent\b|percent\b)", r" \1% "),
+        (r"\b(\d+)\s*(?:-|to)\s*(\d+)\s*(month|mth|m|year|yr|y|week|wk)s?\b(?!\s*x)", r" \1to\2\3 "),
+        (r"\b(\d+)\s*\+?\s*(?:months?|mths?|m)\+|\+?(\d+)\+?\s*(?:months?|mths?)\b", r" \1\2mth "),
+        (r"\b(\d+)\s*\+\s*(?:years?|yrs?)\b|\b(\d+)\s*years?\b", r" \1\2yr "),
+        (r"\(\s*(\d+)\s*-\s*(\d+)\s*kgs?\s*\)", r" \1to\2kgchild "),
+        (r"\(?\b(\d+)\s*(?:kgs?\s*\+|\+\s*kgs?)\s*\)?", r" \1kgchild "),
+        (r"\b(\d+)\s*g\s+((?:high\s+)?protein)\b", r" \1gprotein \2 "),
+        (r"\bno\.\s*(\d+)", r" \1 "),
+        (r"(?<=[\d])\s*\+(?!\s*\d)", " "),
+    )
+)
+_IE: Final = ("pies", "ookies", "oothies", "rownies", "ggies", "movies", "freebies", "newbies", "ties")
+"""Plurals of words in -ie; of all others in -ies the word ends in y."""
+_HAS_DIGIT: Final = re.compile(r"\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A listing, read.
+
+    `words`: of the brand, then of the name, in order, each in its plain form, sizes and numbers taken out.
+    `numbers`: words with a digit that are no size (70%, 2in1, a2). `brand`: its normal form, if the company names
+    one. `brand_words`: the words of the brand. `sizes`: from the size field and the name. `key`: the name key.
+    """
+
+    words: tuple[str, ...]
+    numbers: frozenset[str]
+    brand: str | None
+    brand_words: frozenset[str]
+    sizes: Sizes
+    key: str
+
+
+def singular(word: str) -> str:
+    """A word without the ending of its plural; crude, and the same for both sides."""
+    if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies"):
+        return word[:-1] if word.endswith(_IE) else word[:-3] + "y"
+    if word.endswith(("shes", "ches", "xes", "sses", "toes", "goes")):
+        return word[:-2]
+    return word[:-1]
+
+
+@lru_cache(maxsize=65_536)
+def plain_word(word: str) -> tuple[str, ...]:
+    """A word as it is compared: singular, abbreviations and spellings made one; may be two words, or none."""
+    known = SAME_WORDS.get(word)
+    if known is None:
+        word = singular(word)
+        known = SAME_WORDS.get(word, word)
+    return tuple(known.split())
+
+
+def read(name: str, brand: str | None, size: str | None) -> Reading:
+    """Read a listing by its name, brand and size, as its company wrote them."""
+    text = plain(name)
+    if _HAS_DIGIT.search(text):
+        for pattern, glued in _GLUE:
+            text = pattern.sub(glued, text)
+    named, text = take(text)
+    sizes = parse(size) + named
+    brand_key, brand_text = brand_of(brand)
+    of_brand = [part for word in words(brand_text) for part in plain_word(word)]
+    of_name = [part for word in words(text) for part in plain_word(word)]
+    spelled = [word for word in of_brand if word not in of_name] + of_name
+    numbers = frozenset(word for word in spelled if _HAS_DIGIT.search(word))
+    plain_words = tuple(dict.fromkeys(word for word in spelled if word not in numbers))
+    key = " ".join(sorted({*plain_words, *numbers, *sizes.normal_forms}))
+    return Reading(plain_words, numbers, brand_key, frozenset(of_brand), sizes, key)

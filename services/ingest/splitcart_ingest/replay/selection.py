@@ -1,0 +1,99 @@
+"""What of the log a generation holds: all of it, one company, or the scrapes begun within a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from aiokafka import TopicPartition
+
+from splitcart_common import events
+from splitcart_common.envelope import Envelope
+from splitcart_common.events import Event
+from splitcart_common.ids import company_of
+from splitcart_common.lanes import Handler, Message
+from splitcart_common.outcomes import Outcome, Skip
+from splitcart_common.postgres import Connection
+from splitcart_common.topics import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A part of the log; nothing named is all of it. `from_at` is within it, `to_at` is not (aware UTC)."""
+
+    company: str | None = None
+    from_at: datetime | None = None
+    to_at: datetime | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is all of the log: nothing else can be served."""
+        return self == Selection()
+
+    @property
+    def ranged(self) -> bool:
+        """Whether it is cut off in time."""
+        return self.from_at is not None or self.to_at is not None
+
+    def names_key(self, topic: Topic, key: bytes | None) -> bool:
+        """Whether a message with this key is of the company. Topics that are not kept by company are kept whole."""
+        if self.company is None or topic.key not in {"store", "company"}:
+            return True
+        return company_of((key or b"").decode(errors="replace")) == self.company
+
+    def takes(self, message: Message) -> bool:
+        """Whether a message is in the time.
+
+        A scrape is in it if it began in it: what else is said of one that did not begin is ignored by the rules of
+        the fold (protocol.md, rule 2). What is not of a scrape (stores, groups) counts from the beginning on.
+        """
+        match message.event:
+            case events.ScrapeStarted() as event:
+                return self._after(event.started_at) and self._before(event.started_at)
+            case event if isinstance(event, _OF_STATE):
+                return self._before(message.envelope.occurred_at)
+        return True
+
+    def _after(self, at: datetime) -> bool:
+        return self.from_at is None or at >= self.from_at
+
+    def _before(self, at: datetime) -> bool:
+        return self.to_at is None or at < self.to_at
+
+    def __str__(self) -> str:
+        """In words."""
+        words = [self.company] if self.company else []
+        words += [f"from {self.from_at:%Y-%m-%d %H:%M}"] if self.from_at else []
+        words += [f"to {self.to_at:%Y-%m-%d %H:%M}"] if self.to_at else []
+        return " ".join(words) or "all of the log"
+
+
+_OF_STATE = (events.StoreDiscovered, events.StoreClosed, *events.GROUP_EVENTS)
+
+
+class Selected:
+    """A handler of the live path that is given only what is in a selection; the rest is skipped by name."""
+
+    def __init__(self, handler: Handler, selection: Selection) -> None:
+        self._handler = handler
+        self._selection = selection
+
+    def digest(self, key: str, envelope: Envelope, event: Event) -> object:
+        """As the handler does."""
+        return self._handler.digest(key, envelope, event)
+
+    async def prepare(self, where: TopicPartition, messages: Sequence[Message]) -> None:
+        """As the handler does, of what is selected."""
+        await self._handler.prepare(where, [message for message in messages if self._selection.takes(message)])
+
+    async def fold(
+        self, connection: Connection, where: TopicPartition, messages: Sequence[Message]
+    ) -> Sequence[Outcome]:
+        """As the handler does, of what is selected."""
+        wanted = [message for message in messages if self._selection.takes(message)]
+        outcomes = iter(await self._handler.fold(connection, where, wanted))
+        taken = {message.offset for message in wanted}
+        return [next(outcomes) if message.offset in taken else Skip("not-selected") for message in messages]
+
+    def forget(self, where: TopicPartition) -> None:
+        """As the handler does."""
+        self._handler.forget(where)
