@@ -20,10 +20,21 @@ def problem_of(message: Message) -> DeadLetter | None:
         split_store_key(message.key)
     except ValueError as error:
         return DeadLetter(Reason.WRONG_KEY, str(error))
+    if isinstance(event, events.BarcodesObserved):
+        return _problem_of_barcodes(message, event)
     named = getattr(event, "store", message.key)
-    if named != message.key and not isinstance(event, events.BarcodesObserved):
+    if named != message.key:
         return DeadLetter(Reason.WRONG_KEY, f"the key is {message.key}, but the event speaks of {named}")
     return _time_problem(message, _event_time(event))
+
+
+def _problem_of_barcodes(message: Message, event: events.BarcodesObserved) -> DeadLetter | None:
+    """They are a company's, and not bound to a store: the key has to name the company alone."""
+    if {ids.company_of(message.key), ids.company_of(event.store)} != {event.company}:
+        named = f"{event.company} and {event.store}"
+        return DeadLetter(Reason.WRONG_KEY, f"the key is {message.key}, but the event speaks of {named}")
+    problems = (_time_problem(message, at) for at in (None, *(item.seen_at for item in event.items)))
+    return next(filter(None, problems), None)
 
 
 def problem_of_marker(message: Message) -> DeadLetter | None:
