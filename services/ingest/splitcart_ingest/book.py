@@ -17,9 +17,9 @@ from splitcart_common.events import BarcodesObserved, ListingDescribed, Observed
 from splitcart_common.events.observations import Special
 from splitcart_common.lanes import Message
 from splitcart_common.postgres import Connection, Pool
-from splitcart_ingest.domain.barcodes import ReadBarcode, believable, effective, join_barcode
 from splitcart_ingest.domain.identity import product_id
 from splitcart_ingest.domain.listings import Description, content_hash, fields_of, join
+from splitcart_ingest.domain.read_barcodes import ReadBarcode, believable, effective, join_barcode
 from splitcart_ingest.store import SQL
 
 _SEPARATOR = "\x1f"  # joins a category path on its way into a text[] of a row: unnest flattens nested arrays

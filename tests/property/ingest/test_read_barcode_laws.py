@@ -6,9 +6,9 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitcart_ingest.domain.barcodes import ReadBarcode, believable, effective, join_barcode
 from splitcart_ingest.domain.identity import valid_barcode
 from splitcart_ingest.domain.listings import Description
+from splitcart_ingest.domain.read_barcodes import ReadBarcode, believable, effective, join_barcode
 
 DAY = date(2026, 9, 1)
 MOMENTS = st.integers(0, 3).map(lambda n: datetime(2026, 9, 1, tzinfo=UTC) + timedelta(hours=n))

@@ -15,8 +15,8 @@ from splitcart_common.postgres import Connection
 from splitcart_ingest import facts
 from splitcart_ingest.book import ListingBook, Sighting
 from splitcart_ingest.cache import StateCache
-from splitcart_ingest.domain.barcodes import believable
 from splitcart_ingest.domain.prices import Abandon, Batch, Complete, Ignored, Input, Start, decide, evolve
+from splitcart_ingest.domain.read_barcodes import believable
 from splitcart_ingest.handlers.problems import problem_of
 from splitcart_ingest.store import StoredStore, Writes, known_scrapes, load_states, write
 
