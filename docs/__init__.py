@@ -19,7 +19,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "GroupException.price": "The member's own price; null: not sold there.",
     "GroupException.seen_at": "When the member was last seen to differ.",
     "BarcodeReading.barcode": "EAN-8, UPC-12, EAN-13 or GTIN-14.",
-    "ListingDescribed.by": "The scrape that saw the listing so.",
+    "ListingDescribed.by": "The scrape that saw the listing so, or the barcode pass that read its barcode.",
     "ListingUnlinked.by": "Who took the link back: a rule, or the key of an operator.",
     "MemberConfirmed.store": "The member.",
     "MemberConfirmed.anchor": "The store whose prices stand for the member's.",

@@ -25,7 +25,10 @@ from splitcart_common.telemetry import Health
 from splitcart_common.topics import PRODUCT_OBSERVED, STORE_GROUPS
 from splitcart_ingest.app import TOPICS, main
 from splitcart_ingest.book import ListingBook
+from splitcart_ingest.domain.barcodes import ReadBarcode, believable, effective, join_barcode
 from splitcart_ingest.domain.exceptions import Delta, restore
+from splitcart_ingest.domain.identity import product_id
+from splitcart_ingest.domain.listings import Description, fields_of, join
 from splitcart_ingest.domain.membership import Confirmed, Ejected, GroupException, Membership, fold
 from splitcart_ingest.domain.prices import (
     Abandon,
@@ -45,6 +48,7 @@ from splitcart_ingest.handlers.observations import ObservationHandler, complete
 from splitcart_ingest.settings import IngestSettings
 from splitcart_sandbox.database import service_dsn
 from tests.support.bus import Raw, Said, read_events, read_topic, say, say_scrape
+from tests.support.scraper.tiny_coles import code_of
 
 # Some years ahead, so that the events of the tests, dated 2026, are never from the future.
 CLOCK = ScaledClock(datetime(2030, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC), 1.0)
@@ -134,6 +138,7 @@ class Fold:
     scrapes: frozenset[tuple[object, ...]]
     latest: frozenset[tuple[object, ...]]
     markers: frozenset[tuple[object, ...]] = frozenset()
+    listings: frozenset[tuple[object, ...]] = frozenset()
 
 
 @dataclass
@@ -147,12 +152,35 @@ class Reference:
     history: set[tuple[object, ...]] = field(default_factory=set)
     scrapes: dict[tuple[str, int], tuple[object, ...]] = field(default_factory=dict)
     companies: dict[str, Membership] = field(default_factory=dict)
+    described: dict[tuple[str, str], Description] = field(default_factory=dict)
+    read: dict[tuple[str, str], ReadBarcode] = field(default_factory=dict)
 
     def number(self, sku: str) -> int:
         return self.numbers.setdefault(sku, len(self.numbers))
 
+    def describe(self, company: str, at: datetime, event: events.Event) -> None:
+        """A message of `product-observed`, as far as it says what listings are."""
+        match event:
+            case events.ProductsObserved():
+                for seen in event.listings:
+                    key = company, seen.sku
+                    self.described[key] = join(self.described.get(key), Description(at.date(), fields_of(seen)))
+            case events.BarcodesObserved():
+                for item in filter(lambda item: believable(item.barcode), event.items):
+                    key = company, item.sku
+                    self.read[key] = join_barcode(self.read.get(key), ReadBarcode(item.seen_at, item.barcode))
+
+    def listings(self) -> frozenset[tuple[object, ...]]:
+        """Every listing with the barcode it has, by its company or as it was read, and the product it is by it."""
+        found: set[tuple[object, ...]] = set()
+        for (company, sku), description in self.described.items():
+            name, brand, size, _, path, image = description.fields
+            code = effective(description, self.read.get((company, sku)))
+            found.add((company, sku, name, brand, size, code, path, image, product_id(company, sku, code)))
+        return frozenset(found)
+
     def observe(self, store: str, event: events.Event) -> None:
-        """A message of `product-observed`."""
+        """A message of `product-observed` that is of a scrape."""
         listings = event.listings if isinstance(event, events.ProductsObserved) else ()
         for seen in listings:
             self.number(seen.sku)
@@ -207,7 +235,11 @@ class Reference:
                     said = (marker.anchor, marker.up_to_scrape, marker.anchor_scrape, stated)
                 markers.add((company, marker.version, marker.store, marker.at, *said))
         return Fold(
-            frozenset(self.history), frozenset(self.scrapes.values()), frozenset(latest), frozenset(markers)
+            frozenset(self.history),
+            frozenset(self.scrapes.values()),
+            frozenset(latest),
+            frozenset(markers),
+            self.listings(),
         )
 
     def served(self, at: datetime, last_turn: datetime | None) -> frozenset[tuple[object, ...]]:
@@ -233,9 +265,12 @@ def reference(broker: str, prefix: str) -> Reference:
     """The fold of both recorded logs."""
     found = Reference()
     for raw in read_topic(broker, PRODUCT_OBSERVED.on_broker(prefix), PRODUCT_OBSERVED.partitions):
-        event = _readable(raw)
-        if event is not None:
-            found.observe((raw.key or b"").decode(), event)
+        readable = _readable(raw)
+        if readable is not None:
+            store, (envelope, event) = (raw.key or b"").decode(), readable
+            found.describe(ids.company_of(store), envelope.occurred_at, event)
+            if not isinstance(event, events.BarcodesObserved):
+                found.observe(store, event)
     for company, _, event in read_events(broker, prefix, STORE_GROUPS):
         found.group(company, event)
     return found
@@ -260,15 +295,15 @@ def _input(event: events.Event, numbers: dict[str, int]) -> Input:
     raise TypeError(event)
 
 
-def _readable(raw: Raw) -> events.Event | None:
-    """The event of a message, None for a dead letter: a replay skips exactly these."""
+def _readable(raw: Raw) -> tuple[Envelope, events.Event] | None:
+    """The envelope and event of a message, None for a dead letter: a replay skips exactly these."""
     try:
-        _, event = decode(PRODUCT_OBSERVED, raw.headers, raw.value)
+        envelope, event = decode(PRODUCT_OBSERVED, raw.headers, raw.value)
         store = (raw.key or b"").decode()
         ids.split_store_key(store)
     except (DecodeError, ValueError):
         return None
-    return event if getattr(event, "store", store) == store else None
+    return (envelope, event) if getattr(event, "store", store) == store else None
 
 
 async def fold_in(database: str, schema: str = "ingest_g1") -> Fold:
@@ -286,9 +321,18 @@ async def fold_in(database: str, schema: str = "ingest_g1") -> Fold:
         )
         rows = [(*row[:6], None if row[6] is None else tuple(row[6])) for row in map(tuple, scrapes)]
         latest = await _latest_in(connection)
-        return Fold(frozenset(map(tuple, history)), frozenset(rows), latest, await _markers_in(connection))
+        markers, listings = await _markers_in(connection), await listings_in(connection)
+        return Fold(frozenset(map(tuple, history)), frozenset(rows), latest, markers, listings)
     finally:
         await connection.close()
+
+
+async def listings_in(connection: asyncpg.Connection | Pool) -> frozenset[tuple[object, ...]]:
+    """Every listing as others read it."""
+    rows = await connection.fetch(
+        "SELECT company, sku, name, brand, size, barcode, category_path, image_url, product_id FROM read.listings"
+    )
+    return frozenset((*row[:6], tuple(row[6]), *row[7:]) for row in map(tuple, rows))
 
 
 async def _latest_in(connection: asyncpg.Connection) -> frozenset[tuple[object, ...]]:
@@ -342,6 +386,12 @@ async def served_in(database: str, at: datetime, last_turn: datetime | None) -> 
 def listing(sku: str, price: int | None, **more: object) -> events.ObservedListing:
     """One observed listing with a name of its own."""
     return events.ObservedListing(sku=sku, name=f"Thing {sku}", price=price, page=1, raw_hash="00", **more)
+
+
+def readings(store: str, read: dict[str, tuple[str, datetime]]) -> events.BarcodesObserved:
+    """Barcodes read as a customer of a store: of each SKU the barcode, and when it was read."""
+    items = tuple(events.BarcodeReading(sku, code, seen_at, "page") for sku, (code, seen_at) in read.items())
+    return events.BarcodesObserved(company=ids.company_of(store), store=store, items=items)
 
 
 def scrape(
@@ -403,8 +453,8 @@ def scrape(
 
 
 def country(seed: int, stores: int, visits: int, range_size: int) -> Iterator[list[Said]]:
-    """Random scrapes of many stores, round by round: changes, gaps, ends of every kind, repeats."""
-    rng = random.Random(seed)
+    """Random scrapes of many stores, round by round: changes, gaps, ends of every kind, repeats; and barcodes."""
+    rng, codes = random.Random(seed), random.Random(seed)
     held = {
         f"aldi:S{n:03d}": {f"{k:06d}": rng.randrange(50, 5000) for k in range(range_size)} for n in range(stores)
     }
@@ -418,7 +468,17 @@ def country(seed: int, stores: int, visits: int, range_size: int) -> Iterator[li
             said = scrape(store, number, seen, batch_size=20, end=end, finished=rng.random() > 0.1)
             for _ in range(rng.choice((0, 0, 1, 3))):
                 said.insert(at := rng.randrange(1, len(said) + 1), said[rng.randrange(at)])
+            if codes.random() < 0.5:
+                said.insert(codes.randrange(len(said) + 1), _some_barcodes(codes, store, number, range_size))
             yield said
+
+
+def _some_barcodes(rng: random.Random, store: str, number: int, range_size: int) -> Said:
+    at = START + timedelta(days=number, minutes=rng.randrange(5))
+    skus = rng.sample(range(range_size + 3), 3)  # some are of listings that are never seen
+    read = {f"{k:06d}": (code_of(rng.randrange(range_size)), at + timedelta(minutes=k % 4)) for k in skus}
+    ident = UUID(int=rng.getrandbits(128))
+    return say(store, readings(store, read), event_id=ident, correlation_id=ident, at=at)
 
 
 def decisions(seed: int, stores: int, visits: int, range_size: int, count: int) -> list[Said]:
@@ -460,18 +520,18 @@ class ByHand:
         self.observations = ObservationHandler(book, prefix=prefix, producer="ingest", cached_prices=1_000_000)
         self.groups = GroupHandler()
 
-    async def observe(self, *said: tuple[str, events.Event]) -> Sequence[Outcome]:
-        """Fold a batch of `product-observed`."""
-        return await self._fold(self.observations, self.observed, said)
+    async def observe(self, *said: tuple[str, events.Event], at: datetime = START) -> Sequence[Outcome]:
+        """Fold a batch of `product-observed` that was said at a moment."""
+        return await self._fold(self.observations, self.observed, said, at)
 
     async def group(self, *said: tuple[str, events.Event]) -> Sequence[Outcome]:
         """Fold a batch of `store-groups`."""
-        return await self._fold(self.groups, self.grouped, said)
+        return await self._fold(self.groups, self.grouped, said, START)
 
     async def _fold(
-        self, handler: Handler, where: TopicPartition, said: Sequence[tuple[str, events.Event]]
+        self, handler: Handler, where: TopicPartition, said: Sequence[tuple[str, events.Event]], at: datetime
     ) -> Sequence[Outcome]:
-        messages = [by_hand(handler, offset, key, event) for offset, (key, event) in enumerate(said)]
+        messages = [by_hand(handler, offset, key, event, at) for offset, (key, event) in enumerate(said)]
         await handler.prepare(where, messages)
         try:
             async with self.pool.acquire() as connection, connection.transaction():
@@ -481,13 +541,13 @@ class ByHand:
             raise
 
 
-def by_hand(handler: Handler, offset: int, key: str, event: events.Event) -> Message:
+def by_hand(handler: Handler, offset: int, key: str, event: events.Event, at: datetime = START) -> Message:
     """A message as a lane hands it over, of an event that came just so."""
     envelope = Envelope(
         event_id=UUID(int=offset),
         event_type=event.TYPE,
         event_version=event.VERSION,
-        occurred_at=START,
+        occurred_at=at,
         correlation_id=UUID(int=offset),
         producer="tests",
     )

@@ -1,7 +1,8 @@
 """The listing book: which number each SKU has here, and what it was last called.
 
 The description fold commits on its own, ahead of the batch that met the listings: it is a join, so doing it
-again changes nothing, and a price row can point at its listing at once.
+again changes nothing, and a price row can point at its listing at once. So does the register of barcodes that were
+read outside scrapes, which fill the gaps of descriptions.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,12 +13,13 @@ from uuid import UUID
 import asyncpg
 
 from splitcart_common import ids, outbox
-from splitcart_common.events import ListingDescribed, ObservedListing, ProductsObserved
+from splitcart_common.events import BarcodesObserved, ListingDescribed, ObservedListing, ProductsObserved
 from splitcart_common.events.observations import Special
 from splitcart_common.lanes import Message
 from splitcart_common.postgres import Connection, Pool
 from splitcart_ingest.domain.identity import product_id
 from splitcart_ingest.domain.listings import Description, content_hash, fields_of, join
+from splitcart_ingest.domain.read_barcodes import ReadBarcode, believable, effective, join_barcode
 from splitcart_ingest.store import SQL
 
 _SEPARATOR = "\x1f"  # joins a category path on its way into a text[] of a row: unnest flattens nested arrays
@@ -148,15 +150,64 @@ class ListingBook:
     async def _write(
         self, connection: Connection, company: str, wanted: Mapping[str, Description], cause: Mapping[str, Message]
     ) -> None:
-        rows = [_row(company, sku, description) for sku, description in sorted(wanted.items())]
+        await connection.execute(SQL["share_barcodes"], company)
+        read = await _barcodes(connection, company, wanted)
+        rows = [_row(company, sku, description, read.get(sku)) for sku, description in sorted(wanted.items())]
         written = await connection.fetch(SQL["describe_listings"], company, *zip(*rows, strict=True))
         if not self._publishes:
             return
         news = sorted(row["sku"] for row in written if row["old_hash"] != row["new_hash"])
-        await outbox.append(connection, [self._event(company, sku, wanted[sku], cause[sku]) for sku in news])
+        said = [self._event(company, sku, wanted[sku], read.get(sku), cause[sku]) for sku in news]
+        await outbox.append(connection, said)
 
-    def _event(self, company: str, sku: str, description: Description, cause: Message) -> outbox.OutboxRow:
-        name, brand, size, barcode, category_path, image_url = description.fields
+    async def note_barcodes(self, company: str, messages: Sequence[tuple[Message, BarcodesObserved]]) -> None:
+        """Fold barcodes read outside scrapes; a listing whose barcode changes by it goes out as ListingDescribed.
+
+        Those of SKUs that are not on record yet are kept for them. In a transaction of its own, like `describe`.
+        """
+        read = [(message, item) for message, event in messages for item in event.items if believable(item.barcode)]
+        cause: dict[str, Message] = {}
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(SQL["lock_barcodes"], company)
+            before = await _barcodes(connection, company, {item.sku for _, item in read})
+            stands = dict(before)
+            for message, item in read:
+                after = join_barcode(stands.get(item.sku), ReadBarcode(item.seen_at, item.barcode))
+                if after != stands.get(item.sku):
+                    stands[item.sku], cause[item.sku] = after, message
+            if cause:
+                await self._write_barcodes(connection, company, before, stands, cause)
+
+    async def _write_barcodes(
+        self,
+        connection: Connection,
+        company: str,
+        before: Mapping[str, ReadBarcode],
+        stands: Mapping[str, ReadBarcode],
+        cause: Mapping[str, Message],
+    ) -> None:
+        read = [(sku, stands[sku].barcode, stands[sku].seen_at) for sku in sorted(cause)]
+        await connection.execute(SQL["write_barcodes"], company, *zip(*read, strict=True))
+        rows = await connection.fetch(SQL["listings"], company, list(cause))
+        listings = sorted((row["sku"], _description(row)) for row in rows)
+        await connection.execute(
+            SQL["put_barcodes"],
+            company,
+            [sku for sku, _ in listings],
+            [stands[sku].barcode for sku, _ in listings],
+            [product_id(company, sku, effective(description, stands[sku])) for sku, description in listings],
+        )
+        said = [
+            self._event(company, sku, description, stands[sku], cause[sku])
+            for sku, description in listings
+            if effective(description, stands[sku]) != effective(description, before.get(sku))
+        ]
+        await outbox.append(connection, said)
+
+    def _event(
+        self, company: str, sku: str, description: Description, read: ReadBarcode | None, cause: Message
+    ) -> outbox.OutboxRow:
+        name, brand, size, _, category_path, image_url = description.fields
         event = ListingDescribed(
             company=company,
             sku=sku,
@@ -165,7 +216,7 @@ class ListingBook:
             by=cause.envelope.correlation_id,
             brand=brand,
             size=size,
-            barcode=barcode,
+            barcode=effective(description, read),
             category_path=category_path,
             image_url=image_url,
         )
@@ -193,7 +244,14 @@ def _description(row: asyncpg.Record) -> Description:
     return Description(described_on, (name, brand, size, barcode, tuple(category_path), image_url))
 
 
-def _row(company: str, sku: str, description: Description) -> tuple[str | UUID | date | int | None, ...]:
+async def _barcodes(connection: Connection, company: str, skus: Iterable[str]) -> dict[str, ReadBarcode]:
+    rows = await connection.fetch(SQL["read_barcodes"], company, list(skus))
+    return {row["sku"]: ReadBarcode(row["seen_at"], row["barcode"]) for row in rows}
+
+
+def _row(
+    company: str, sku: str, description: Description, read: ReadBarcode | None
+) -> tuple[str | UUID | date | int | None, ...]:
     name, brand, size, barcode, category_path, image_url = description.fields
     return (
         sku,
@@ -203,7 +261,8 @@ def _row(company: str, sku: str, description: Description) -> tuple[str | UUID |
         barcode,
         _SEPARATOR.join(category_path),
         image_url,
-        product_id(company, sku, barcode),
+        product_id(company, sku, effective(description, read)),
         description.day,
         content_hash(description.fields),
+        read.barcode if read else None,
     )

@@ -14,7 +14,7 @@ SHARED = {"stores"}
 """A store's key and number: each fold adds the row it misses and reads no more of it."""
 OF_STORES = {"store_heads", "scrapes", "open_batches", "price_history", "latest_prices"}
 OF_GROUPS = {"group_markers", "group_exceptions", "group_skus"}
-OF_LISTINGS = {"listings"}
+OF_LISTINGS = {"listings", "read_barcodes"}
 OF_HOUSEKEEPING = {"floors"}
 
 

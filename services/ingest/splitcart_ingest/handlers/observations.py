@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 
+import structlog
 from aiokafka import TopicPartition
 
 from splitcart_common import events, ids, outbox
@@ -15,8 +16,11 @@ from splitcart_ingest import facts
 from splitcart_ingest.book import ListingBook, Sighting
 from splitcart_ingest.cache import StateCache
 from splitcart_ingest.domain.prices import Abandon, Batch, Complete, Ignored, Input, Start, decide, evolve
+from splitcart_ingest.domain.read_barcodes import believable
 from splitcart_ingest.handlers.problems import problem_of
 from splitcart_ingest.store import StoredStore, Writes, known_scrapes, load_states, write
+
+log = structlog.get_logger()
 
 
 class ObservationHandler:
@@ -41,15 +45,20 @@ class ObservationHandler:
         return self._book.glance(ids.company_of(key), envelope.occurred_at.date(), event)
 
     async def prepare(self, where: TopicPartition, messages: Sequence[Message]) -> None:  # noqa: ARG002 - Handler's
-        """Describe the listings that are news and look up those that are refused, company by company."""
+        """Note barcodes, describe listings that are news, look up those that are refused: company by company."""
+        barcodes: dict[str, list[tuple[Message, events.BarcodesObserved]]] = {}
         unlike: dict[str, list[tuple[Message, Sighting]]] = {}
         refused: dict[str, set[str]] = {}
         for message in messages:
             match message.event:
                 case Sighting() as sighting if sighting.news and not problem_of(message):
                     unlike.setdefault(ids.company_of(message.key), []).append((message, sighting))
+                case events.BarcodesObserved() as event if event.items and not problem_of(message):
+                    barcodes.setdefault(event.company, []).append((message, event))
                 case events.ScrapeCompleted() as event if event.refused_skus:
                     refused.setdefault(ids.company_of(message.key), set()).update(event.refused_skus)
+        for company, read in barcodes.items():
+            await self._book.note_barcodes(company, read)
         for company, sightings in unlike.items():
             # After a start everything is news; what is on record already is no more, at the second look.
             await self._book.look_up(company, {o.sku for _, sighting in sightings for o in sighting.news})
@@ -112,7 +121,7 @@ class ObservationHandler:
         rows: list[outbox.OutboxRow],
     ) -> Outcome:
         if isinstance(message.event, events.BarcodesObserved):
-            return Skip("barcodes")  # the barcode pass brings their fold
+            return _noted(message.event)
         store = states[message.key]
         terms = message.event if isinstance(message.event, Sighting) else None
         for fact in decide(store.state, self._input(message)):
@@ -139,6 +148,14 @@ class ObservationHandler:
             case events.ScrapeAbandoned() as event:
                 return Abandon(event.scrape_id, event.finished_at)
         raise TypeError(f"{type(message.event).__name__} is no message of a store's fold")
+
+
+def _noted(event: events.BarcodesObserved) -> Outcome:
+    """The outcome of barcodes, which are the book's and noted ahead: they belong to no scrape."""
+    wrong = [item.sku for item in event.items if not believable(item.barcode)]
+    if wrong:
+        log.warning("barcodes not noted", why="wrong check digit", company=event.company, skus=wrong)
+    return Skip("check-digit") if wrong and len(wrong) == len(event.items) else Ok()
 
 
 def complete(event: events.ScrapeCompleted, refused: Collection[int]) -> Complete:

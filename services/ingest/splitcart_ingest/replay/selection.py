@@ -13,7 +13,7 @@ from splitcart_common.ids import company_of
 from splitcart_common.lanes import Handler, Message
 from splitcart_common.outcomes import Outcome, Skip
 from splitcart_common.postgres import Connection
-from splitcart_common.topics import Topic
+from splitcart_common.topics import PRODUCT_OBSERVED, Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +40,16 @@ class Selection:
             return True
         return company_of((key or b"").decode(errors="replace")) == self.company
 
-    def takes(self, message: Message) -> bool:
+    def takes(self, topic: Topic, message: Message) -> bool:
         """Whether a message is in the time.
 
         A scrape is in it if it began in it: what else is said of one that did not begin is ignored by the rules of
         the fold (protocol.md, rule 2). What is not of a scrape (stores, groups) counts from the beginning on.
         """
-        match message.event:
-            case events.ScrapeStarted() as event:
-                return self._after(event.started_at) and self._before(event.started_at)
-            case event if isinstance(event, _OF_STATE):
-                return self._before(message.envelope.occurred_at)
+        if topic is not PRODUCT_OBSERVED:
+            return self._before(message.envelope.occurred_at)
+        if isinstance(message.event, events.ScrapeStarted):
+            return self._after(message.event.started_at) and self._before(message.event.started_at)
         return True
 
     def _after(self, at: datetime) -> bool:
@@ -67,13 +66,11 @@ class Selection:
         return " ".join(words) or "all of the log"
 
 
-_OF_STATE = (events.StoreDiscovered, events.StoreClosed, *events.GROUP_EVENTS)
-
-
 class Selected:
     """A handler of the live path that is given only what is in a selection; the rest is skipped by name."""
 
-    def __init__(self, handler: Handler, selection: Selection) -> None:
+    def __init__(self, topic: Topic, handler: Handler, selection: Selection) -> None:
+        self._topic = topic
         self._handler = handler
         self._selection = selection
 
@@ -83,16 +80,21 @@ class Selected:
 
     async def prepare(self, where: TopicPartition, messages: Sequence[Message]) -> None:
         """As the handler does, of what is selected."""
-        await self._handler.prepare(where, [message for message in messages if self._selection.takes(message)])
+        await self._handler.prepare(where, self._wanted(messages))
 
     async def fold(
         self, connection: Connection, where: TopicPartition, messages: Sequence[Message]
     ) -> Sequence[Outcome]:
         """As the handler does, of what is selected."""
-        wanted = [message for message in messages if self._selection.takes(message)]
-        outcomes = iter(await self._handler.fold(connection, where, wanted))
-        taken = {message.offset for message in wanted}
-        return [next(outcomes) if message.offset in taken else Skip("not-selected") for message in messages]
+        wanted = self._wanted(messages)
+        became = {
+            message.offset: outcome
+            for message, outcome in zip(wanted, await self._handler.fold(connection, where, wanted), strict=True)
+        }
+        return [became.get(message.offset, Skip("not-selected")) for message in messages]
+
+    def _wanted(self, messages: Sequence[Message]) -> list[Message]:
+        return [message for message in messages if self._selection.takes(self._topic, message)]
 
     def forget(self, where: TopicPartition) -> None:
         """As the handler does."""

@@ -118,20 +118,47 @@ FROM listings WHERE company = $1 AND sku = ANY($2::text[])
 SELECT sku, listing_id, name, brand, size, barcode, category_path, image_url, described_on
 FROM listings WHERE listing_id = ANY($1::int[])
 
+-- name: share_barcodes
+-- Descriptions are written beside each other, but never beside readings of the company's barcodes: either would miss
+-- what the other is about to say, and the listing be left without it. Taken before any row is locked.
+SELECT pg_advisory_xact_lock_shared(hashtextextended(current_schema() || ' barcodes of ' || $1::text, 0))
+
+-- name: lock_barcodes
+SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' barcodes of ' || $1::text, 0))
+
+-- name: read_barcodes
+SELECT sku, barcode, seen_at FROM read_barcodes WHERE company = $1 AND sku = ANY($2::text[])
+
+-- name: write_barcodes
+-- What stands of the readings: they were joined with the rows that are there, under the lock.
+INSERT INTO read_barcodes (company, sku, barcode, seen_at)
+SELECT $1, sku, barcode, seen_at
+FROM unnest($2::text[], $3::text[], $4::timestamptz[]) AS new (sku, barcode, seen_at)
+ORDER BY sku
+ON CONFLICT (company, sku) DO UPDATE SET barcode = excluded.barcode, seen_at = excluded.seen_at
+
+-- name: put_barcodes
+-- The same beside the listings, with the products they are by it.
+UPDATE listings l SET read_barcode = new.barcode, product_id = new.product_id
+FROM unnest($2::text[], $3::text[], $4::uuid[]) AS new (sku, barcode, product_id)
+WHERE l.company = $1 AND l.sku = new.sku
+
 -- name: describe_listings
 -- The join of domain/listings.py, on the database's own row: two processes may both come here. In SKU order, so
 -- that they never wait for each other in a circle. Old content comes back, to tell news from a later day.
 INSERT INTO listings AS l (company, sku, name, brand, size, barcode, category_path, image_url, product_id,
-                           described_on, content_hash)
+                           described_on, content_hash, read_barcode)
 SELECT $1, sku, name, brand, size, barcode, coalesce(string_to_array(nullif(category_path, ''), E'\x1f'), '{}'), image_url, product_id,
-       described_on, content_hash
+       described_on, content_hash, read_barcode
 FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::uuid[],
-            $10::date[], $11::bigint[])
-     AS new (sku, name, brand, size, barcode, category_path, image_url, product_id, described_on, content_hash)
+            $10::date[], $11::bigint[], $12::text[])
+     AS new (sku, name, brand, size, barcode, category_path, image_url, product_id, described_on, content_hash,
+             read_barcode)
 ORDER BY sku
 ON CONFLICT (company, sku) DO UPDATE SET
     name = excluded.name, brand = excluded.brand, size = excluded.size, barcode = excluded.barcode,
     category_path = excluded.category_path, image_url = excluded.image_url, product_id = excluded.product_id,
-    described_on = excluded.described_on, content_hash = excluded.content_hash
+    described_on = excluded.described_on, content_hash = excluded.content_hash,
+    read_barcode = excluded.read_barcode
 WHERE (excluded.described_on, excluded.content_hash) > (l.described_on, l.content_hash)
 RETURNING l.sku, l.listing_id, old.content_hash AS old_hash, new.content_hash AS new_hash

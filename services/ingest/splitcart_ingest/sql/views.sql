@@ -9,8 +9,9 @@ SELECT store, company, name, division, address, suburb, state, postcode, lat, lo
        seen_at, closed_at
 FROM {schema}.stores;
 
+-- The barcode is the company's own, else the one read on its pages; the expression is that of the index.
 CREATE OR REPLACE VIEW read.listings AS
-SELECT company, sku, name, brand, size, barcode, category_path, image_url, product_id
+SELECT company, sku, name, brand, size, coalesce(barcode, read_barcode) AS barcode, category_path, image_url, product_id
 FROM {schema}.listings;
 
 CREATE OR REPLACE VIEW read.scrapes AS
