@@ -1,4 +1,4 @@
-"""The baseline of `fold`: what a good engineer writes with none of our guarantees.
+"""The baseline of `fold` and `rebuild`: what a good engineer writes with none of our guarantees.
 
 Kafka to decode (only the fields it needs) to resolve to a binary COPY and an UPDATE by store, offsets in the
 same transaction. No history, no outbox, no identity, no scrapes, no withdrawals, no repeats detected. The
@@ -36,6 +36,13 @@ UPDATE = (
 )
 
 
+UPSERT = (
+    "INSERT INTO lean AS p SELECT $1, listing, price FROM incoming WHERE store = $1 ON CONFLICT (store, listing) "
+    "DO UPDATE SET price = excluded.price WHERE p.price IS DISTINCT FROM excluded.price"
+)
+"""Into a table that may not have the row yet."""
+
+
 def pack(store: np.ndarray, listing: np.ndarray, price: np.ndarray) -> bytes:
     """Three int columns as a binary COPY stream."""
     rows = np.empty(len(store), RECORD)
@@ -67,8 +74,10 @@ async def _stream(data: bytes):
     yield data
 
 
-async def run(dsn: str, bootstrap: str, topic: str, start: dict[int, int], total: int) -> float:
-    """Fold `total` messages from the start offsets on; seconds."""
+async def run(
+    dsn: str, bootstrap: str, topic: str, start: dict[int, int], total: int, write: str = UPDATE
+) -> float:
+    """Fold `total` messages from the start offsets on, by `UPDATE` or `UPSERT`; seconds."""
     connection = await asyncpg.connect(dsn)
     await connection.execute("CREATE TEMP TABLE incoming (store int, listing int, price int)")
     consumer = AIOKafkaConsumer(
@@ -107,7 +116,7 @@ async def run(dsn: str, bootstrap: str, topic: str, start: dict[int, int], total
                 data = pack(column, np.asarray(listings, np.int32), np.asarray(prices, np.int32))
                 await connection.copy_to_table("incoming", source=_stream(data), format="binary")
                 for store in np.unique(column).tolist():
-                    await connection.execute(UPDATE, store)
+                    await connection.execute(write, store)
                 await connection.execute("TRUNCATE incoming")
             await connection.executemany(
                 "INSERT INTO lean_offsets VALUES ($1, $2) "
@@ -120,6 +129,6 @@ async def run(dsn: str, bootstrap: str, topic: str, start: dict[int, int], total
     return seconds
 
 
-def main(dsn: str, bootstrap: str, topic: str, start: dict[int, int], total: int) -> float:
+def main(dsn: str, bootstrap: str, topic: str, start: dict[int, int], total: int, write: str = UPDATE) -> float:
     """As `run`, in a process of its own."""
-    return asyncio.run(run(dsn, bootstrap, topic, start, total))
+    return asyncio.run(run(dsn, bootstrap, topic, start, total, write))

@@ -185,7 +185,12 @@ PROSE: Final[Mapping[str, str]] = {
     "dead letters": "What a service cannot read goes to a topic of its own, one partition, kept for ever: key, "
     "value and headers untouched, the headers below added. It is a recorded decision. Too many in a row or in "
     "ratio stop the partition instead, as then the fault is ours. {without} have none: a message of theirs that "
-    "cannot be read stops its consumer.",
+    "cannot be read stops its consumer. How to look at them and bring them back: "
+    "[the runbook](runbooks/dead-letters.md).",
+    "bad input": "What becomes of what should not be there. Whatever stands in the log is folded, ignored or a "
+    "dead letter, and what comes after it is folded. Only {in_a_row} dead letters in a row, or more than "
+    "{share:.0%} of the last {window} messages, stop the partition (the settings `dead_letters_*`). It is about "
+    "`product-observed` where it does not say otherwise.",
 }
 """The paragraphs of events.md."""
 

@@ -16,7 +16,9 @@ from msgspec import Struct
 from msgspec import inspect as mi
 
 from docs import DEAD_LETTER_HEADERS, HEADERS, PROSE, REASONS, default_words, meaning, type_words
+from docs.bad_input import BAD_INPUT
 from splitcart_common.admission import FUTURE_LIMIT
+from splitcart_common.dead_letters import Tolerance
 from splitcart_common.envelope import Envelope
 from splitcart_common.events import Event
 from splitcart_common.outcomes import Reason
@@ -97,6 +99,10 @@ def _markdown() -> Iterator[str]:
     yield _table(("header", "meaning"), ((f"`{name}`", said) for name, said in DEAD_LETTER_HEADERS.items()))
     minutes = FUTURE_LIMIT.seconds // 60
     yield _table(("reason", "when"), ((f"`{r}`", REASONS[r].format(minutes=minutes)) for r in Reason))
+    yield "## Bad input"
+    bears = Tolerance()
+    yield PROSE["bad input"].format(share=bears.share, window=bears.window, in_a_row=bears.in_a_row)
+    yield _table(("what comes", "what becomes of it"), ((bad.what, bad.words) for bad in BAD_INPUT.values()))
     shown: set[str] = set()
     for topic in ALL:
         yield f"## {topic.name}"

@@ -121,9 +121,21 @@ class Shelf:
     async def add_listings(self, *articles: Article) -> None:
         """Add listings."""
         await self._connection.executemany(
-            "INSERT INTO listings (company, sku, name, brand, size, barcode, category_path, product_id,"
-            " described_on, content_hash) VALUES ($1, $2, $3, $4, $5, $6, '{Pantry}', $7, '2026-09-01', 0)",
-            [(a.company, a.sku, a.name, a.brand, a.size, a.barcode, a.product) for a in articles],
+            "INSERT INTO listings (company, sku, name, brand, size, barcode, category_path, described_on,"
+            " content_hash) VALUES ($1, $2, $3, $4, $5, $6, '{Pantry}', '2026-09-01', 0)",
+            [(a.company, a.sku, a.name, a.brand, a.size, a.barcode) for a in articles],
+        )
+        await self._connection.executemany(
+            "INSERT INTO links (company, sku, product_id) VALUES ($1, $2, $3)",
+            [(a.company, a.sku, a.product) for a in articles],
+        )
+
+    async def merge(self, merged: UUID, survivor: UUID) -> None:
+        """Add two products, one of them merged into the other."""
+        await self._connection.executemany(
+            "INSERT INTO products (product_id, company, sku, name, sizes, merged_into)"
+            " VALUES ($1, 'coles', $2, 'Milk', '{}', $3)",
+            [(survivor, str(survivor), None), (merged, str(merged), survivor)],
         )
 
     async def visit(self, visit: Visit) -> None:
@@ -172,6 +184,8 @@ class Shelf:
 
 
 MILK, VEGEMITE, COKE, TEA, EVIL = (product(name) for name in ("milk", "vegemite", "coke", "tea", "evil"))
+OLD_MILK = product("old milk")
+"""It was merged into MILK."""
 HOSTILE = '<script>alert("x")</script> O\'Brien & \u202eSons; DROP TABLE listings; --'
 
 OUTLETS = (
@@ -240,6 +254,7 @@ async def fill(dsn: str) -> None:
     async with Shelf(dsn) as shelf:
         await shelf.add_stores(*OUTLETS)
         await shelf.add_listings(*ARTICLES)
+        await shelf.merge(OLD_MILK, MILK)
         for visit in VISITS:
             await shelf.visit(visit)
         await shelf.confirm(CONFIRMED)

@@ -18,16 +18,17 @@ from splitcart_common import events, ids
 from splitcart_common.clock import ScaledClock
 from splitcart_common.codec import DecodeError, decode
 from splitcart_common.envelope import Envelope
+from splitcart_common.kafka import ensure_topics
 from splitcart_common.lanes import Handler, Message
 from splitcart_common.outcomes import Outcome
 from splitcart_common.postgres import Pool
 from splitcart_common.telemetry import Health
-from splitcart_common.topics import PRODUCT_OBSERVED, STORE_GROUPS
+from splitcart_common.topics import CATALOGUE, LISTING_DESCRIBED, PRODUCT_OBSERVED, STORE_GROUPS, Topic
 from splitcart_ingest.app import TOPICS, main
 from splitcart_ingest.book import ListingBook
-from splitcart_ingest.domain.barcodes import ReadBarcode, believable, effective, join_barcode
+from splitcart_ingest.domain.catalogue import Catalogue, State
+from splitcart_ingest.domain.catalogue import evolve as evolve_catalogue
 from splitcart_ingest.domain.exceptions import Delta, restore
-from splitcart_ingest.domain.identity import product_id
 from splitcart_ingest.domain.listings import Description, fields_of, join
 from splitcart_ingest.domain.membership import Confirmed, Ejected, GroupException, Membership, fold
 from splitcart_ingest.domain.prices import (
@@ -42,9 +43,11 @@ from splitcart_ingest.domain.prices import (
     decide,
     evolve,
 )
+from splitcart_ingest.domain.read_barcodes import ReadBarcode, believable, effective, join_barcode
 from splitcart_ingest.domain.served import HistoryRow, ScrapeRow, StoreRecord, served
 from splitcart_ingest.handlers.groups import GroupHandler
 from splitcart_ingest.handlers.observations import ObservationHandler, complete
+from splitcart_ingest.identity.tables import stored
 from splitcart_ingest.settings import IngestSettings
 from splitcart_sandbox.database import service_dsn
 from tests.support.bus import Raw, Said, read_events, read_topic, say, say_scrape
@@ -53,6 +56,8 @@ from tests.support.scraper.tiny_coles import code_of
 # Some years ahead, so that the events of the tests, dated 2026, are never from the future.
 CLOCK = ScaledClock(datetime(2030, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC), 1.0)
 START = datetime(2026, 9, 1, tzinfo=UTC)
+SAID_BY_OTHERS = tuple(topic for topic in TOPICS if "ingest" not in topic.producers)
+"""Of what ingest consumes: the rest is its own word."""
 
 
 def settings(database: str, broker: str, prefix: str, **more: object) -> IngestSettings:
@@ -79,34 +84,43 @@ async def running(given: IngestSettings) -> AsyncIterator[None]:
 async def caught_up(
     database: str, broker: str, prefix: str, schema: str = "ingest_g1", timeout: float = 60
 ) -> None:
-    """Wait until every message is folded and every outbox row is published."""
-    ends = {}
-    for topic in TOPICS:
-        name = topic.on_broker(prefix)
-        ends |= {(name, p): n for p, n in end_offsets(broker, name, topic.partitions).items() if n}
+    """Wait until every message is folded, what it led to as well, and every outbox row is published."""
+    await ensure_topics(broker, prefix, TOPICS)
     connection = await asyncpg.connect(database)
     try:
         async with asyncio.timeout(timeout):
-            while True:
-                rows = await _fetch_if_there(
-                    connection, f"SELECT topic, partition, next_offset FROM {schema}.positions"
-                )
-                at = {(row["topic"], row["partition"]): row["next_offset"] for row in rows or ()}
-                folded = rows is not None and all(at.get(where, 0) >= end for where, end in ends.items())
-                if folded and not await connection.fetchval(f"SELECT count(*) FROM {schema}.outbox"):
-                    return
-                await asyncio.sleep(0.05)
+            # Step by step: what comes of one topic is in the next once it is folded and published.
+            for topics in (SAID_BY_OTHERS, (LISTING_DESCRIBED,), (CATALOGUE,)):
+                await _folded_to_the_end(connection, broker, prefix, schema, topics)
     finally:
         await connection.close()
 
 
+async def _folded_to_the_end(
+    connection: asyncpg.Connection, broker: str, prefix: str, schema: str, topics: Sequence[Topic]
+) -> None:
+    ends = {}
+    for topic in topics:
+        name = topic.on_broker(prefix)
+        ends |= {(name, p): n for p, n in end_offsets(broker, name, topic.partitions).items() if n}
+    while True:
+        rows = await _fetch_if_there(connection, f"SELECT topic, partition, next_offset FROM {schema}.positions")
+        at = {(row["topic"], row["partition"]): row["next_offset"] for row in rows or ()}
+        folded = rows is not None and all(at.get(where, 0) >= end for where, end in ends.items())
+        if folded and not await connection.fetchval(f"SELECT count(*) FROM {schema}.outbox"):
+            return
+        await asyncio.sleep(0.05)
+
+
 async def folded(database: str, messages: int, schema: str = "ingest_g1", timeout: float = 60) -> None:
-    """Wait until at least so many messages are folded."""
+    """Wait until at least so many messages of others are folded."""
     connection = await asyncpg.connect(database)
+    names = "|".join(topic.name for topic in SAID_BY_OTHERS)
+    count = f"SELECT sum(next_offset) AS n FROM {schema}.positions WHERE topic ~ '[.]({names})[.]'"
     try:
         async with asyncio.timeout(timeout):
             while True:
-                rows = await _fetch_if_there(connection, f"SELECT sum(next_offset) AS n FROM {schema}.positions")
+                rows = await _fetch_if_there(connection, count)
                 if rows and (rows[0]["n"] or 0) >= messages:
                     return
                 await asyncio.sleep(0.01)
@@ -139,6 +153,7 @@ class Fold:
     latest: frozenset[tuple[object, ...]]
     markers: frozenset[tuple[object, ...]] = frozenset()
     listings: frozenset[tuple[object, ...]] = frozenset()
+    catalogue: State | None = None
 
 
 @dataclass
@@ -154,6 +169,7 @@ class Reference:
     companies: dict[str, Membership] = field(default_factory=dict)
     described: dict[tuple[str, str], Description] = field(default_factory=dict)
     read: dict[tuple[str, str], ReadBarcode] = field(default_factory=dict)
+    catalogue: Catalogue = field(default_factory=Catalogue)
 
     def number(self, sku: str) -> int:
         return self.numbers.setdefault(sku, len(self.numbers))
@@ -171,12 +187,12 @@ class Reference:
                     self.read[key] = join_barcode(self.read.get(key), ReadBarcode(item.seen_at, item.barcode))
 
     def listings(self) -> frozenset[tuple[object, ...]]:
-        """Every listing with the barcode it has, by its company or as it was read, and the product it is by it."""
+        """Every listing with the barcode it has, by its company or as it was read."""
         found: set[tuple[object, ...]] = set()
         for (company, sku), description in self.described.items():
             name, brand, size, _, path, image = description.fields
             code = effective(description, self.read.get((company, sku)))
-            found.add((company, sku, name, brand, size, code, path, image, product_id(company, sku, code)))
+            found.add((company, sku, name, brand, size, code, path, image))
         return frozenset(found)
 
     def observe(self, store: str, event: events.Event) -> None:
@@ -240,6 +256,7 @@ class Reference:
             frozenset(latest),
             frozenset(markers),
             self.listings(),
+            self.catalogue.state(),
         )
 
     def served(self, at: datetime, last_turn: datetime | None) -> frozenset[tuple[object, ...]]:
@@ -262,7 +279,7 @@ class Reference:
 
 
 def reference(broker: str, prefix: str) -> Reference:
-    """The fold of both recorded logs."""
+    """The fold of the recorded logs."""
     found = Reference()
     for raw in read_topic(broker, PRODUCT_OBSERVED.on_broker(prefix), PRODUCT_OBSERVED.partitions):
         readable = _readable(raw)
@@ -273,6 +290,8 @@ def reference(broker: str, prefix: str) -> Reference:
                 found.observe(store, event)
     for company, _, event in read_events(broker, prefix, STORE_GROUPS):
         found.group(company, event)
+    for _, _, event in read_events(broker, prefix, CATALOGUE):
+        evolve_catalogue(found.catalogue, event)
     return found
 
 
@@ -322,17 +341,19 @@ async def fold_in(database: str, schema: str = "ingest_g1") -> Fold:
         rows = [(*row[:6], None if row[6] is None else tuple(row[6])) for row in map(tuple, scrapes)]
         latest = await _latest_in(connection)
         markers, listings = await _markers_in(connection), await listings_in(connection)
-        return Fold(frozenset(map(tuple, history)), frozenset(rows), latest, markers, listings)
+        catalogue = await stored(connection)
+        return Fold(frozenset(map(tuple, history)), frozenset(rows), latest, markers, listings, catalogue)
     finally:
         await connection.close()
 
 
 async def listings_in(connection: asyncpg.Connection | Pool) -> frozenset[tuple[object, ...]]:
-    """Every listing as others read it."""
+    """Every listing as its company describes it, with the barcode that was read where it says none."""
     rows = await connection.fetch(
-        "SELECT company, sku, name, brand, size, barcode, category_path, image_url, product_id FROM read.listings"
+        "SELECT company, sku, name, brand, size, coalesce(barcode, read_barcode), category_path, image_url "
+        "FROM listings"
     )
-    return frozenset((*row[:6], tuple(row[6]), *row[7:]) for row in map(tuple, rows))
+    return frozenset((*row[:6], tuple(row[6]), row[7]) for row in map(tuple, rows))
 
 
 async def _latest_in(connection: asyncpg.Connection) -> frozenset[tuple[object, ...]]:

@@ -12,7 +12,7 @@ from splitcart_common import events
 from splitcart_common.codec import DecodeError, decode
 from splitcart_common.envelope import Envelope
 from splitcart_common.events import Event
-from splitcart_common.ids import split_store_key
+from splitcart_common.ids import company_of, split_store_key
 from splitcart_common.outcomes import DeadLetter, Reason
 from splitcart_common.topics import Topic
 
@@ -52,10 +52,23 @@ def problem_by_store(key: str, envelope: Envelope, event: object, published_at: 
         split_store_key(key)
     except ValueError as error:
         return DeadLetter(Reason.WRONG_KEY, str(error))
+    if isinstance(event, events.BarcodesObserved):
+        return _problem_of_barcodes(key, envelope, event, published_at)
     named = getattr(event, "store", key)
-    if named != key and not isinstance(event, events.BarcodesObserved):
+    if named != key:
         return DeadLetter(Reason.WRONG_KEY, f"the key is {key}, but the event speaks of {named}")
     return time_problem(envelope, _event_time(event), published_at)
+
+
+def _problem_of_barcodes(
+    key: str, envelope: Envelope, event: events.BarcodesObserved, published_at: datetime
+) -> DeadLetter | None:
+    """They are a company's, and not bound to a store: the key has to name the company alone."""
+    if {company_of(key), company_of(event.store)} != {event.company}:
+        named = f"{event.company} and {event.store}"
+        return DeadLetter(Reason.WRONG_KEY, f"the key is {key}, but the event speaks of {named}")
+    at = (None, *(item.seen_at for item in event.items))
+    return next(filter(None, (time_problem(envelope, moment, published_at) for moment in at)), None)
 
 
 def time_problem(envelope: Envelope, at: datetime | None, published_at: datetime) -> DeadLetter | None:

@@ -108,11 +108,15 @@ class Lanes:
 
 @dataclass(slots=True, kw_only=True)
 class ConsumerLoop(Lanes):
-    """Consumes topics for one service and purpose; the group is ``<prefix>.<service>.<purpose>``."""
+    """Consumes topics for one service and purpose; the group is ``<prefix>.<service>.<purpose>``.
+
+    `alone`: it joins no group and has every partition from the start. Whoever runs it knows that nobody else does.
+    """
 
     purpose: str
     bootstrap: str
     instance: str | None = None
+    alone: bool = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop`; an error that is neither transient nor a message's own passes through.
@@ -120,13 +124,16 @@ class ConsumerLoop(Lanes):
         Raises positions.PositionError where the log no longer holds, or does not yet reach, a stored position.
         """
         failed = self.begin()
-        group = f"{self.prefix}.{self.service}.{self.purpose}"
+        group = None if self.alone else f"{self.prefix}.{self.service}.{self.purpose}"
         instance = self.instance and f"{self.service}-{self.purpose}-{self.instance}"
         consumer = make_consumer(self.bootstrap, group, f"splitcart-{self.service}", instance)
-        names = [topic.on_broker(self.prefix) for topic in self.topics]
-        consumer.subscribe(names, listener=_Assignments(self, consumer))
+        if not self.alone:
+            names = [topic.on_broker(self.prefix) for topic in self.topics]
+            consumer.subscribe(names, listener=_Assignments(self, consumer))
         await consumer.start()
         try:
+            if self.alone:
+                await self._take_all(consumer)
             while not stop.is_set() and not failed.done():
                 await self._poll(consumer)
             if failed.done():
@@ -134,6 +141,11 @@ class ConsumerLoop(Lanes):
         finally:
             await self.drop(list(self._lanes))
             await consumer.stop()
+
+    async def _take_all(self, consumer: AIOKafkaConsumer) -> None:
+        places = [TopicPartition(t.on_broker(self.prefix), n) for t in self.topics for n in range(t.partitions)]
+        consumer.assign(places)
+        await asyncio.gather(*(self.add(consumer, where) for where in places))
 
     async def add(self, consumer: AIOKafkaConsumer, where: TopicPartition) -> None:
         """Claim a partition and go on at its position."""

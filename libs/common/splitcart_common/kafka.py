@@ -40,11 +40,14 @@ async def start_producer(bootstrap: str, client_id: str) -> AIOKafkaProducer:
     return producer
 
 
-def make_consumer(bootstrap: str, group: str, client_id: str, instance: str | None = None) -> AIOKafkaConsumer:
+def make_consumer(
+    bootstrap: str, group: str | None, client_id: str, instance: str | None = None
+) -> AIOKafkaConsumer:
     """A consumer that commits nothing: positions are ours to keep (protocol.md, rule 12).
 
     Between an assignment and our seek aiokafka may already fetch; "earliest" makes it start where nothing can
-    be skipped, and a lane drops what lies below its position. `instance` makes the membership static.
+    be skipped, and a lane drops what lies below its position. `instance` makes the membership static. Without a
+    group the caller assigns partitions by hand.
     """
     return AIOKafkaConsumer(
         bootstrap_servers=bootstrap,

@@ -149,6 +149,7 @@ class LogReader:
 @asynccontextmanager
 async def reading(bootstrap: str, prefix: str) -> AsyncIterator[LogReader]:
     """A reader of the topics of a prefix; errors of `kafka.UNAVAILABLE` where there is no broker."""
+    partitions = await _partitions(bootstrap, prefix)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         client_id="splitcart-reader",
@@ -158,9 +159,8 @@ async def reading(bootstrap: str, prefix: str) -> AsyncIterator[LogReader]:
         max_partition_fetch_bytes=FETCH_BYTES,
         fetch_max_wait_ms=WAIT_MILLISECONDS,
     )
-    partitions = await _partitions(bootstrap, prefix)
-    await consumer.start()
     try:
+        await consumer.start()
         yield LogReader(consumer, partitions)
     finally:
         await asyncio.shield(consumer.stop())

@@ -38,6 +38,15 @@ OUTBOX_ROWS: Final = Gauge(
     ["service"],
 )
 RELAYED: Final = Counter("splitcart_relayed_total", "Messages the relay published", ["service"])
+DECISIONS: Final = Counter(
+    "splitcart_catalogue_decisions_total",
+    "Decisions about the catalogue: the rule that linked a listing, or what else happened",
+    ["rule"],
+)
+DECIDING: Final = Gauge("splitcart_identity_deciding", "1 where this process decides, 0 where it stands by")
+CATALOGUE_LISTINGS: Final = Gauge(
+    "splitcart_catalogue_listings", "Listings that are linked to a product, as the deciding process knows"
+)
 
 
 def configure_logging(service: str, log_format: str = "json", level: str = "info") -> None:

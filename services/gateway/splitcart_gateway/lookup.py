@@ -43,7 +43,10 @@ async def find_product(gateway: Gateway, product_id: str) -> Product:
 
 
 async def find_products_by_id(gateway: Gateway, product_ids: Iterable[str]) -> list[Product]:
-    """Products by the texts of their ids, in that order, each once; a Problem for the first that is none."""
+    """Products by the texts of their ids, in that order, each once; a Problem for the first that is none.
+
+    The id of a product that was merged into another stands for that one.
+    """
     wanted: dict[UUID, None] = {}
     for text in product_ids:
         try:
@@ -58,7 +61,7 @@ async def find_products_by_id(gateway: Gateway, product_ids: Iterable[str]) -> l
                 f"There is no product {product_id}. Products are found with /api/v1/products?q=…",
                 search="/api/v1/products?q={words}",
             )
-    return [known[product_id] for product_id in wanted]
+    return list({known[product_id].product_id: known[product_id] for product_id in wanted}.values())
 
 
 async def offers(gateway: Gateway, product: Product, stores: Sequence[Nearby]) -> Offers:

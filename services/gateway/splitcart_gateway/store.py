@@ -153,7 +153,10 @@ class ReadStore:
         return found
 
     async def products(self, wanted: Sequence[UUID]) -> dict[UUID, Product]:
-        """Those of these products that there are, with all their listings; at most KNOWN_SECONDS old."""
+        """Those of these products that there are, with all their listings; at most KNOWN_SECONDS old.
+
+        By the ids asked for: a product that was merged into another has that one's own id.
+        """
         now = asyncio.get_running_loop().time()
         found = {
             product_id: known[1]
@@ -162,8 +165,10 @@ class ReadStore:
         }
         missing = [product_id for product_id in wanted if product_id not in found]
         if missing:
-            rows = await self._fetch("listings_of_products", missing)
-            fresh = gather(_listing(row) for row in rows)
+            of_asked: dict[UUID, list[Listing]] = {}
+            for row in await self._fetch("listings_of_products", missing):
+                of_asked.setdefault(row["asked"], []).append(_listing(row))
+            fresh = {asked: product for asked, found in of_asked.items() for product in gather(found).values()}
             if len(self._products) + len(fresh) > KNOWN_PRODUCTS:
                 self._products.clear()
             self._products |= {product_id: (now + KNOWN_SECONDS, product) for product_id, product in fresh.items()}

@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
-from importlib.resources import files
 
 import asyncpg
 import psycopg
@@ -19,26 +17,40 @@ from splitcart_common.outbox import Relay
 from splitcart_common.postgres import UNAVAILABLE, Connection, Pool, create_pool
 from splitcart_common.retry import until_there
 from splitcart_common.telemetry import Health
-from splitcart_common.topics import LISTING_DESCRIBED, PRICE_CHANGED, PRODUCT_OBSERVED, STORE_GROUPS, STORES, Topic
+from splitcart_common.topics import (
+    CATALOGUE,
+    LISTING_DESCRIBED,
+    PRICE_CHANGED,
+    PRODUCT_OBSERVED,
+    REQUESTS,
+    STORE_GROUPS,
+    STORES,
+    Topic,
+)
 from splitcart_ingest import generations
 from splitcart_ingest.book import ListingBook
+from splitcart_ingest.deciding import identity
 from splitcart_ingest.handlers.by_topic import ByTopic
+from splitcart_ingest.handlers.catalogue import CatalogueHandler
 from splitcart_ingest.handlers.groups import GroupHandler
 from splitcart_ingest.handlers.observations import ObservationHandler
 from splitcart_ingest.handlers.stores import StoreHandler
 from splitcart_ingest.housekeeping import Housekeeper
 from splitcart_ingest.settings import IngestSettings
 from splitcart_ingest.store import set_up
+from splitcart_ingest.views import past_readers, show
 
 SERVICE = "ingest"
-TOPICS = (PRODUCT_OBSERVED, STORES, STORE_GROUPS)
+FOLDED = (PRODUCT_OBSERVED, STORES, STORE_GROUPS, CATALOGUE)
+"""What a generation is the fold of: the topics of `folds`. A replay folds them all."""
+SHARED = (PRODUCT_OBSERVED, STORES, STORE_GROUPS)
+"""Of these, what the processes of ingest share out; `catalogue` is for whoever decides what is said there."""
+TOPICS = (*FOLDED, LISTING_DESCRIBED, REQUESTS)
 """What ingest consumes; an architecture test holds it to the topic records."""
-PUBLISHED = (PRICE_CHANGED, LISTING_DESCRIBED)
+PUBLISHED = (PRICE_CHANGED, LISTING_DESCRIBED, CATALOGUE)
 """What it publishes."""
-
-
-READ_VIEWS = ("views", "prices")
-"""The texts of `sql/` that show a generation to others, in this order."""
+VIEWS_SECONDS = 10.0
+"""How long a start tries to show what it folds, before it says what it waits for."""
 
 
 async def main(settings: IngestSettings, health: Health, stop: asyncio.Event) -> None:
@@ -48,14 +60,18 @@ async def main(settings: IngestSettings, health: Health, stop: asyncio.Event) ->
     """
     while not stop.is_set():
         live = await until_there("postgres", lambda: prepare(settings), unavailable=_NO_DATABASE, health=health)
-        async with AsyncExitStack() as made:
-            holder = await until_there("postgres", lambda: connect(live), unavailable=UNAVAILABLE, health=health)
-            made.callback(holder.terminate)
-            over = await made.enter_async_context(
-                generations.folding(holder, live.ingest_schema, stop, health)
-            )
+        await _hold_and_fold(live, health, stop)
+
+
+async def _hold_and_fold(settings: IngestSettings, health: Health, stop: asyncio.Event) -> None:
+    """Fold one generation until `stop` is set or it is let go: for a swap, or as its lock is lost."""
+    holder = await until_there("postgres", lambda: connect(settings), unavailable=UNAVAILABLE, health=health)
+    try:
+        async with generations.folding(holder, settings.ingest_schema, stop, health) as over:
             if not over.is_set():
-                await _fold(live, health, over)
+                await _fold(settings, health, over)
+    finally:
+        holder.terminate()
 
 
 async def _fold(settings: IngestSettings, health: Health, stop: asyncio.Event) -> None:
@@ -70,7 +86,11 @@ async def _fold(settings: IngestSettings, health: Health, stop: asyncio.Event) -
         )
         try:
             health.has("start")
-            async with relay(settings, pool, producer).running(), housekeeper(settings, pool).running():
+            async with (
+                relay(settings, pool, producer).running(),
+                housekeeper(settings, pool).running(),
+                identity(settings, SERVICE, health).running(),
+            ):
                 await consumer(settings, pool, health).run(stop)
         finally:
             await producer.stop()
@@ -79,7 +99,7 @@ async def _fold(settings: IngestSettings, health: Health, stop: asyncio.Event) -
 
 
 def folds(settings: IngestSettings, pool: Pool, *, publishes: bool = True) -> Mapping[Topic, Handler]:
-    """What folds each topic into a generation: live, and in a replay, which has nothing to publish."""
+    """What folds each topic of FOLDED into a generation: live, and in a replay, which has nothing to publish."""
     book = ListingBook(pool, settings.topic_prefix, SERVICE, publishes=publishes)
     return {
         PRODUCT_OBSERVED: ObservationHandler(
@@ -91,6 +111,7 @@ def folds(settings: IngestSettings, pool: Pool, *, publishes: bool = True) -> Ma
         ),
         STORES: StoreHandler(),
         STORE_GROUPS: GroupHandler(),
+        CATALOGUE: CatalogueHandler(),
     }
 
 
@@ -100,7 +121,7 @@ def consumer(settings: IngestSettings, pool: Pool, health: Health) -> ConsumerLo
     return ConsumerLoop(
         service=SERVICE,
         purpose="fold",
-        topics=TOPICS,
+        topics=SHARED,
         handler=ByTopic(settings.topic_prefix, handlers),
         pool=pool,
         bootstrap=settings.kafka_bootstrap,
@@ -136,37 +157,27 @@ async def prepare(settings: IngestSettings) -> IngestSettings:
         async with connection.transaction():
             live = await generations.register(connection, settings.ingest_schema, settings.clock.wall())
         await asyncio.to_thread(migrate, settings.postgres_dsn, live, ["splitcart_ingest"])
-        async with connection.transaction():
-            await connection.execute("SET LOCAL lock_timeout = '10s'")
-            await show(connection, live)
+        await past_readers(connection, lambda: show(connection, live), VIEWS_SECONDS)
     finally:
         connection.terminate()
     return settings.model_copy(update={"ingest_schema": live})
 
 
-async def show(connection: Connection, schema: str) -> None:
-    """Let the read views show a generation, in the caller's transaction.
-
-    Not if it is live no more: two processes that start at once would replace a view at once, and a swap may have
-    come in between.
-    """
-    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('splitcart read views', 0))")
-    if await generations.live_schema(connection) != schema:
-        return
-    for name in READ_VIEWS:
-        text = files("splitcart_ingest").joinpath(f"sql/{name}.sql").read_text()
-        await connection.execute(text.replace("{schema}", schema))
-
-
 async def connect(settings: IngestSettings) -> Connection:
-    """A connection of ingest's role outside the pool, to what lies outside the generations."""
+    """A connection of ingest's role outside the pool: no statement of it ends by a time-out."""
     return await asyncpg.connect(
-        settings.postgres_dsn, server_settings={"application_name": f"splitcart-{SERVICE}", "timezone": "UTC"}
+        settings.postgres_dsn,
+        server_settings={
+            "search_path": f"{settings.ingest_schema},public",
+            "application_name": f"splitcart-{SERVICE}",
+            "timezone": "UTC",
+        },
     )
 
 
 async def _connect(settings: IngestSettings) -> AIOKafkaProducer:
-    await ensure_topics(settings.kafka_bootstrap, settings.topic_prefix, (*TOPICS, *PUBLISHED))
+    topics = dict.fromkeys((*TOPICS, *PUBLISHED))
+    await ensure_topics(settings.kafka_bootstrap, settings.topic_prefix, topics)
     return await start_producer(settings.kafka_bootstrap, "splitcart-ingest")
 
 

@@ -17,7 +17,8 @@ from splitcart_common.events import BarcodesObserved, ListingDescribed, Observed
 from splitcart_common.events.observations import Special
 from splitcart_common.lanes import Message
 from splitcart_common.postgres import Connection, Pool
-from splitcart_ingest.domain.identity import product_id
+from splitcart_ingest.domain.brands import brand_of
+from splitcart_ingest.domain.identity import own_product_id
 from splitcart_ingest.domain.listings import Description, content_hash, fields_of, join
 from splitcart_ingest.domain.read_barcodes import ReadBarcode, believable, effective, join_barcode
 from splitcart_ingest.store import SQL
@@ -152,8 +153,13 @@ class ListingBook:
     ) -> None:
         await connection.execute(SQL["share_barcodes"], company)
         read = await _barcodes(connection, company, wanted)
-        rows = [_row(company, sku, description, read.get(sku)) for sku, description in sorted(wanted.items())]
+        rows = [_row(sku, description, read.get(sku)) for sku, description in sorted(wanted.items())]
         written = await connection.fetch(SQL["describe_listings"], company, *zip(*rows, strict=True))
+        new = sorted(row["sku"] for row in written if row["old_hash"] is None)
+        if new:
+            await connection.execute(
+                SQL["stand_alone"], company, new, [own_product_id(company, sku) for sku in new]
+            )
         if not self._publishes:
             return
         news = sorted(row["sku"] for row in written if row["old_hash"] != row["new_hash"])
@@ -195,8 +201,9 @@ class ListingBook:
             company,
             [sku for sku, _ in listings],
             [stands[sku].barcode for sku, _ in listings],
-            [product_id(company, sku, effective(description, stands[sku])) for sku, description in listings],
         )
+        if not self._publishes:
+            return
         said = [
             self._event(company, sku, description, stands[sku], cause[sku])
             for sku, description in listings
@@ -250,8 +257,8 @@ async def _barcodes(connection: Connection, company: str, skus: Iterable[str]) -
 
 
 def _row(
-    company: str, sku: str, description: Description, read: ReadBarcode | None
-) -> tuple[str | UUID | date | int | None, ...]:
+    sku: str, description: Description, read: ReadBarcode | None
+) -> tuple[str | date | int | bool | None, ...]:
     name, brand, size, barcode, category_path, image_url = description.fields
     return (
         sku,
@@ -261,8 +268,8 @@ def _row(
         barcode,
         _SEPARATOR.join(category_path),
         image_url,
-        product_id(company, sku, effective(description, read)),
         description.day,
         content_hash(description.fields),
         read.barcode if read else None,
+        brand_of(brand)[0] is None,
     )

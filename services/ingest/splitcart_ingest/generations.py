@@ -2,8 +2,8 @@
 
 `ingest.generations` lies outside the generations and says which of them is live. Whoever folds one holds it by a
 lock that goes with its connection, shared with the other processes of the service; a swap waits until it has it
-alone, then says that another one is live. So a service that was killed holds nothing up, and a swap that was killed
-leaves everything as it was.
+alone, then says that another one is live. So a service that was killed holds nothing up, and a swap that was
+killed leaves everything as it was.
 """
 
 import asyncio

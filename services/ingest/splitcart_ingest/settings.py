@@ -24,3 +24,12 @@ class IngestSettings(Settings):
     ingest_housekeep_seconds: float = Field(
         default=60, gt=0, description="wall seconds between two looks for rows of members that can be dropped"
     )
+    ingest_identity_messages: int = Field(
+        default=500, ge=1, le=5000, description="most descriptions that are decided on in one transaction"
+    )
+    ingest_identity_lease_seconds: float = Field(
+        default=60,
+        ge=1,
+        description="wall seconds after which the server ends the session of a process that decides which product "
+        "each listing is and says nothing; another takes over. Loading the catalogue has to take less",
+    )

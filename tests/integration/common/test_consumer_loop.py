@@ -15,6 +15,7 @@ from splitcart_common.dead_letters import Tolerance
 from splitcart_common.lanes import Limits
 from splitcart_common.positions import PositionError, claim
 from splitcart_common.postgres import create_pool
+from splitcart_common.telemetry import DEAD_LETTERS, STOPPED_PARTITIONS
 from tests.integration.common.conftest import (
     QUICK,
     SCHEMA,
@@ -224,6 +225,33 @@ async def test_too_many_dead_letters_stop_their_partitions_and_no_other(bench: B
         assert await bench.pool.fetchval("SELECT count(*) FROM outbox") == kept
     assert 100 in await bench.seen()
     assert set(loop.health.missing) == {"start"}, "they are not this process's any more"
+
+
+async def test_an_operator_lets_a_stopped_partition_go_on(bench: Bench):
+    """A restart with a greater tolerance: what is dead becomes dead letters, and what follows them is folded."""
+    await bench.topics()
+    await bench.publish([abandoned(1), *(garbage() for _ in range(60)), abandoned(2)])
+    stopped = STOPPED_PARTITIONS.labels("ingest", "product-observed")
+    dead = DEAD_LETTERS.labels("ingest", "product-observed", "undecodable")
+    before = dead._value.get()
+    loop = bench.loop(Recorder(), limits=Limits(messages=100))
+    name = f"{bench.where().topic}/0"
+    async with bench.running(loop):
+        await eventually(lambda: _true(name in loop.health.missing))
+        assert "50 dead letters in a row" in loop.health.missing[name]
+        assert stopped._value.get() == 1
+        at = (await bench.position())[1]
+    assert stopped._value.get() == 0
+    again = bench.loop(Recorder(), limits=Limits(messages=100))
+    async with bench.running(again):
+        await eventually(lambda: _true(name in again.health.missing))
+        assert (await bench.position())[1] >= at, "a restart alone comes no further than to the same stop"
+    patient = bench.loop(Recorder(), limits=Limits(messages=100, dead=Tolerance(in_a_row=10_000, share=1)))
+    async with bench.running(patient):
+        await bench.at(62)
+    assert await bench.seen() == [1, 2]
+    assert await bench.pool.fetchval("SELECT count(*) FROM outbox") == 60
+    assert dead._value.get() - before == 60
 
 
 async def _partition_of(bench: Bench, key: str) -> int:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from splitcart_sandbox.database import service_dsn
-from tests.support.gateway_data import COKE, EVIL, HOSTILE, MILK, OUTLETS, TEA, VEGEMITE
+from tests.support.gateway_data import COKE, EVIL, HOSTILE, MILK, OLD_MILK, OUTLETS, TEA, VEGEMITE
 
 
 async def get(client: httpx.AsyncClient, path: str, **parameters: Any) -> dict[str, Any]:
@@ -167,6 +167,16 @@ async def test_prices_at_named_stores(client: httpx.AsyncClient) -> None:
     both = await prices(client, MILK, near="3000", company="coles", store=["aldi:G300", "coles:0001"])
     assert stores(both["prices"]) == ["aldi:G300", "coles:0001", "coles:0002"]
     assert both["prices"][0]["distance_km"] > 700
+
+
+async def test_the_id_of_a_merged_product_leads_to_what_it_is_now(client: httpx.AsyncClient) -> None:
+    product = await get(client, f"/api/v1/products/{OLD_MILK}")
+    assert product == await get(client, f"/api/v1/products/{MILK}")
+    assert product["product_id"] == str(MILK)
+    asked = [str(OLD_MILK), str(TEA), str(MILK)]
+    answer = await get(client, "/api/v1/prices", product=asked, near="3000")
+    assert [item["product_id"] for item in answer["items"]] == [str(MILK), str(TEA)]
+    assert answer["items"][0]["prices"]
 
 
 async def test_several_products_in_the_order_asked_for(client: httpx.AsyncClient) -> None:

@@ -17,7 +17,6 @@ from splitcart_common.migrations import migrate
 from splitcart_common.outcomes import DeadLetter, Ok, Reason, Skip
 from splitcart_common.topics import LISTING_DESCRIBED, PRICE_CHANGED, PRODUCT_OBSERVED, STORE_GROUPS, STORES
 from splitcart_ingest.app import SERVICE
-from splitcart_ingest.domain.identity import product_id
 from splitcart_sandbox.database import service_dsn
 from tests.support.bus import publish, read_events, read_topic, say
 from tests.support.ingest import (
@@ -66,44 +65,46 @@ async def said(pool) -> list[tuple[UUID, events.ListingDescribed]]:
     return found
 
 
-async def barcode_of(pool, sku: str) -> tuple[str | None, UUID] | None:
-    """A listing's barcode and product as others read them."""
-    row = await pool.fetchrow("SELECT barcode, product_id FROM read.listings WHERE sku = $1", sku)
-    return row and tuple(row)
+NO_LISTING = "no such listing"
+
+
+async def barcode_of(pool, sku: str) -> str | None:
+    """A listing's barcode as others read it."""
+    row = await pool.fetchrow("SELECT barcode FROM read.listings WHERE sku = $1", sku)
+    return row["barcode"] if row else NO_LISTING
 
 
 async def test_a_reading_fills_the_gap_and_no_sighting_erases_it(hand: ByHand) -> None:
     await hand.observe((S, seen("01")))
     assert await hand.observe((S, readings(S, {"01": (READ, START)}))) == [Ok()]
-    filled = (READ, product_id("woolworths", "x", READ))
-    assert await barcode_of(hand.pool, "01") == filled
+    assert await barcode_of(hand.pool, "01") == READ
     ids = [ident for ident, _ in await said(hand.pool)]
     assert ids[-1] == derived_id(UUID(int=0), "listing-described 01")
     assert [event.barcode for _, event in await said(hand.pool)] == [None, READ]
     for day in (1, 2):
         await hand.observe((OTHER, seen("01")), at=START + day * DAY)
     await ByHand(hand.pool).observe((OTHER, seen("01", brand="Acme")), at=START + 3 * DAY)
-    assert await barcode_of(hand.pool, "01") == filled
+    assert await barcode_of(hand.pool, "01") == READ
     assert [(event.brand, event.barcode) for _, event in await said(hand.pool)][2:] == [("Acme", READ)]
 
 
 async def test_what_the_company_says_stands(hand: ByHand) -> None:
     await hand.observe((S, seen("01", barcode=OWN)), (S, seen("02", barcode="60092")))
     await hand.observe((S, readings(S, {"01": (READ, START), "02": (READ, START)})))
-    assert await barcode_of(hand.pool, "01") == (OWN, product_id("coles", "01", OWN))
-    assert await barcode_of(hand.pool, "02") == ("60092", product_id("coles", "02", None))
+    assert await barcode_of(hand.pool, "01") == OWN
+    assert await barcode_of(hand.pool, "02") == "60092"
     assert len(await said(hand.pool)) == 2
     # It stops saying so: now there is a gap.
     await hand.observe((S, seen("01")), at=START + DAY)
-    assert await barcode_of(hand.pool, "01") == (READ, product_id("coles", "01", READ))
+    assert await barcode_of(hand.pool, "01") == READ
     assert [event.barcode for _, event in await said(hand.pool)] == [OWN, "60092", READ]
 
 
 async def test_one_that_is_read_before_its_listing_is_kept_for_it(hand: ByHand) -> None:
     await hand.observe((S, readings(S, {"01": (READ, START)})))
-    assert (await barcode_of(hand.pool, "01"), await said(hand.pool)) == (None, [])
+    assert (await barcode_of(hand.pool, "01"), await said(hand.pool)) == (NO_LISTING, [])
     await ByHand(hand.pool).observe((OTHER, seen("01")))
-    assert await barcode_of(hand.pool, "01") == (READ, product_id("coles", "01", READ))
+    assert await barcode_of(hand.pool, "01") == READ
     assert [event.barcode for _, event in await said(hand.pool)] == [READ]
 
 
@@ -124,7 +125,7 @@ async def test_a_repeat_or_an_older_reading_says_nothing(hand: ByHand) -> None:
     again = readings(S, {"01": (LATER, START + DAY)})
     assert await hand.observe((OTHER, older), (S, again), (S, readings(S, {}))) == [Ok()] * 3
     assert await said(hand.pool) == spoken
-    assert await barcode_of(hand.pool, "01") == (LATER, product_id("coles", "01", LATER))
+    assert await barcode_of(hand.pool, "01") == LATER
 
 
 async def test_an_open_scrape_does_not_mind(hand: ByHand) -> None:
@@ -182,7 +183,7 @@ async def test_a_batch_that_is_killed_changes_nothing_and_is_said_once(
         with pytest.raises(ConnectionResetError):
             await hand.observe(message)
     assert await hand.pool.fetchval("SELECT count(*) FROM read_barcodes") == 0
-    assert await barcode_of(hand.pool, "01") == (None, product_id("coles", "01", None))
+    assert await barcode_of(hand.pool, "01") is None
     # Now it dies between what it notes ahead and the position.
     await hand.observations.prepare(hand.observed, [by_hand(hand.observations, 0, *message)])
     once = await said(hand.pool)
@@ -253,7 +254,7 @@ async def test_a_description_and_a_reading_at_one_moment_know_of_each_other(hand
         await asyncio.gather(
             hand.observe((OTHER, seen(sku))), other.observe((S, readings(S, {sku: (READ, START)})))
         )
-        assert await barcode_of(hand.pool, sku) == (READ, product_id("coles", sku, READ)), n
+        assert await barcode_of(hand.pool, sku) == READ, n
     assert set((await said_last(hand.pool)).values()) == {READ}
 
 

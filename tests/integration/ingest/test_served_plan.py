@@ -18,14 +18,17 @@ LARGE = {
     "group_markers",
     "group_exceptions",
     "listings",
+    "links",
     "group_skus",
 }
 
 # 300 stores in groups of 30, 400 of 800 listings each; whoever is no anchor was confirmed ten times.
 FILL = """
 INSERT INTO stores (store, company) SELECT 'coles:' || n, 'coles' FROM generate_series(1, 300) n;
-INSERT INTO listings (company, sku, name, category_path, product_id, described_on, content_hash)
-SELECT 'coles', 's' || n, 'Thing ' || n, '{}', md5(n::text)::uuid, '2026-09-01', n FROM generate_series(1, 800) n;
+INSERT INTO listings (company, sku, name, category_path, described_on, content_hash)
+SELECT 'coles', 's' || n, 'Thing ' || n, '{}', '2026-09-01', n FROM generate_series(1, 800) n;
+INSERT INTO links (company, sku, product_id)
+SELECT 'coles', 's' || n, md5(n::text)::uuid FROM generate_series(1, 800) n;
 INSERT INTO store_heads SELECT n, '2026-09-01', 13, 12, 400, '{}' FROM generate_series(1, 300) n;
 INSERT INTO scrapes (store_id, seq, scrape_id, scope, started_at, settled_at, outcome)
 SELECT n, q, md5(n || '/' || q)::uuid, 'full', '2026-09-01', '2026-09-01', 'full'

@@ -11,6 +11,7 @@ from splitcart_common.dead_letters import Tolerance
 from splitcart_common.lanes import Lane, Limits
 from splitcart_common.outcomes import DeadLetter, Reason, SystemicError
 from splitcart_common.positions import PositionError, check_position
+from splitcart_common.settings import Settings
 from splitcart_common.telemetry import Health
 from splitcart_common.topics import CATALOGUE, PRODUCT_OBSERVED, Topic
 
@@ -96,6 +97,54 @@ def test_older_ones_are_forgotten():
         judge(held, "x.")
     judge(held, "....")
     judge(held, "xx")
+
+
+def test_a_row_counts_wherever_it_stands_in_a_batch():
+    with pytest.raises(SystemicError, match="4 dead letters in a row, 4 of the last 5"):
+        judge(lane(), ".xxxx....")
+
+
+@pytest.mark.parametrize(
+    ("marks", "stops"),
+    [
+        ("x" * 49 + ".", None),
+        ("x" * 50, "50 dead letters in a row, 50 of the last 50"),
+        ("x." * 100 + "." * 50, None),
+        ("x." * 99 + "xx", "2 dead letters in a row, 101 of the last 200"),
+    ],
+)
+def test_what_is_borne_unless_it_is_set_otherwise(marks, stops):
+    held = lane(limits=Limits())
+    for at in range(0, len(marks) - 2, 2):
+        judge(held, marks[at : at + 2])
+    if stops is None:
+        judge(held, marks[-2:])
+    else:
+        with pytest.raises(SystemicError, match=stops):
+            judge(held, marks[-2:])
+
+
+def test_it_is_set_by_the_environment(monkeypatch):
+    assert Tolerance.of(Settings()) == Tolerance()
+    monkeypatch.setenv("SPLITCART_DEAD_LETTERS_IN_A_ROW", "1000000")
+    monkeypatch.setenv("SPLITCART_DEAD_LETTERS_SHARE", "1")
+    monkeypatch.setenv("SPLITCART_DEAD_LETTERS_WINDOW", "10")
+    held = lane(limits=Limits(dead=Tolerance.of(Settings())))
+    for _ in range(20):
+        judge(held, "x" * 100)
+    assert held.next_offset == 2_000, "an operator lets them through"
+
+
+def test_a_stop_says_what_there_is_to_do_and_where_to_look():
+    held = lane(limits=Limits(dead=Tolerance(in_a_row=2)))
+    with pytest.raises(SystemicError) as caught:
+        judge(held, ".xx")
+    said = str(caught.value)
+    assert "restart to try again: with a release that reads them" in said
+    assert "SPLITCART_DEAD_LETTERS_IN_A_ROW" in said
+    assert "docs/runbooks/dead-letters.md" in said
+    assert "2 invalid" in said
+    assert "`splitcart events show product-observed/3/2`: no good" in said
 
 
 def test_a_topic_without_dead_letters_stops_at_the_first():

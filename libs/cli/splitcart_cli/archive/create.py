@@ -36,17 +36,21 @@ def create(folder: Path, wish: Wish, kind: Kind, *, dev: bool, as_json: bool) ->
     """The verb `archive create`."""
 
     async def main() -> None:
-        write = _writer(kind)
-        settings = settings_for(dev=dev)
-        choice = choose(wish, settings.topic_prefix, settings.clock.now(), tuple(STREAMS.values()))
-        async with log_reader(settings) as reader:
-            manifest = await _begin(folder, wish, choice, kind, reader, settings)
-            # A resumed one means what it meant when it was begun: "2h ago" is later by now.
-            choice = replace(choice, since=manifest.since, until=manifest.until)
-            await _write_all(folder, manifest, reader, choice, write)
-        _say(folder, manifest, as_json=as_json)
+        _say(folder, await write_archive(settings_for(dev=dev), folder, wish, kind), as_json=as_json)
 
     execute(main(), as_json=as_json)
+
+
+async def write_archive(settings: Settings, folder: Path, wish: Wish, kind: Kind) -> Manifest:
+    """Write what is wished for of what stands in the log now, or go on with it; CommandError if that cannot be."""
+    write = _writer(kind)
+    choice = choose(wish, settings.topic_prefix, settings.clock.now(), tuple(STREAMS.values()))
+    async with log_reader(settings) as reader:
+        manifest = await _begin(folder, wish, choice, kind, reader, settings)
+        # A resumed one means what it meant when it was begun: "2h ago" is later by now.
+        choice = replace(choice, since=manifest.since, until=manifest.until)
+        await _write_all(folder, manifest, reader, choice, write)
+    return manifest
 
 
 def _writer(kind: Kind) -> Write:
@@ -55,7 +59,9 @@ def _writer(kind: Kind) -> Write:
     try:
         from splitcart_cli.archive.parquet import write_tables  # noqa: PLC0415 - it needs what few have installed
     except ModuleNotFoundError:
-        raise CommandError("parquet needs pyarrow, which is not installed: `pip install splitcart-cli[parquet]`") from None
+        raise CommandError(
+            "parquet needs pyarrow, which is not installed: `pip install splitcart-cli[parquet]`"
+        ) from None
     return write_tables
 
 
@@ -63,18 +69,21 @@ async def _begin(
     folder: Path, wish: Wish, choice: Choice, kind: Kind, reader: LogReader, settings: Settings
 ) -> Manifest:
     """The manifest of what is to be written: of an archive that was interrupted, or a new one."""
-    options = msgspec.to_builtins(asdict(wish)) | {"kind": kind, "prefix": settings.topic_prefix}
+    asked = asdict(wish) | {"kind": kind, "prefix": settings.topic_prefix}
+    options = msgspec.json.decode(msgspec.json.encode(asked), type=dict[str, object])
     found = manifests.load(folder)
     if found is not None:
         if found.finished_at is not None:
-            raise CommandError(f"{folder} is a complete archive of {found.created_at:%Y-%m-%d}: name another folder")
+            raise CommandError(
+                f"{folder} is a complete archive of {found.created_at:%Y-%m-%d}: name another folder"
+            )
         if found.options != options:
             raise CommandError(
-                f"{folder} was begun with other options, {found.options}: give the same to go on, or name another folder"
+                f"{folder} was begun with other options, {found.options}: give the same to go on, or name another "
+                "folder"
             )
         return found
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise CommandError(f"{folder} is there and is no archive: name another folder")
+    manifests.check_free(folder)
     spans = await choice.spans(reader, settings.topic_prefix, settings.clock)
     if not spans:
         raise CommandError(nothing_there(choice, settings))
@@ -175,10 +184,7 @@ def file_of(part: Part, path: str, content: bytes, messages: int, first: int, la
 
 
 def _say(folder: Path, manifest: Manifest, *, as_json: bool) -> None:
-    by_topic = {
-        topic: sum(manifest.messages_of(topic, partition) for partition in range(count))
-        for topic, count in manifest.partitions.items()
-    }
+    by_topic = {topic: manifest.messages_in(topic) for topic in manifest.partitions}
     size = sum(file.bytes for file in manifest.files)
     if as_json:
         content = {"archive": str(folder), "kind": manifest.kind, "messages": manifest.messages, "bytes": size}
@@ -190,4 +196,6 @@ def _say(folder: Path, manifest: Manifest, *, as_json: bool) -> None:
             typer.echo(f"{topic}: {count:,} messages")
     typer.echo(f"{folder}: {manifest.messages:,} messages in {len(manifest.files):,} files, {size / 1e6:,.1f} MB")
     if manifest.unreadable:
-        typer.echo(f"{manifest.unreadable:,} messages cannot be read and are left out, as {manifest.kind} needs fields")
+        typer.echo(
+            f"{manifest.unreadable:,} messages cannot be read and are left out, as {manifest.kind} needs fields"
+        )

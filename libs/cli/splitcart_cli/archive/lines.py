@@ -57,9 +57,7 @@ def to_line(record: Record) -> bytes:
     if value is UNSET and record.value is not None:
         other = _base64(record.value)
     headers = tuple((name, _text(content)) for name, content in record.headers)
-    return msgspec.json.encode(
-        Line(record.offset, record.timestamp, _text(record.key), headers, value, other)
-    )
+    return msgspec.json.encode(Line(record.offset, record.timestamp, _text(record.key), headers, value, other))
 
 
 def from_line(line: bytes) -> Record:

@@ -65,6 +65,10 @@ class Manifest(Struct, kw_only=True):
         """How many messages of a partition there are."""
         return sum(file.messages for file in self.files_of(topic, partition))
 
+    def messages_in(self, topic: str) -> int:
+        """How many messages of a topic there are."""
+        return sum(file.messages for file in self.files if file.topic == topic)
+
     @property
     def messages(self) -> int:
         """How many there are in all."""
@@ -74,7 +78,9 @@ class Manifest(Struct, kw_only=True):
         """Whether messages restored into an empty topic have the offsets they had."""
         for partition in range(self.partitions[topic]):
             files = self.files_of(topic, partition)
-            if files and (files[0].first_offset > 0 or files[-1].last_offset + 1 != sum(f.messages for f in files)):
+            if files and (
+                files[0].first_offset > 0 or files[-1].last_offset + 1 != sum(f.messages for f in files)
+            ):
                 return False
         return True
 
@@ -94,6 +100,12 @@ def load(folder: Path) -> Manifest | None:
     if found.format != FORMAT:
         raise CommandError(f"{folder} is an archive of another format ({found.format!r}, this is {FORMAT!r})")
     return found
+
+
+def check_free(folder: Path) -> None:
+    """CommandError where a folder is there already and holds something."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CommandError(f"{folder} is there and is no archive: name another folder")
 
 
 def save(folder: Path, manifest: Manifest) -> None:
@@ -124,7 +136,9 @@ def check(folder: Path, file: File) -> None:
         raise CommandError(f"{file.path} cannot be read: {error}; nothing was restored") from None
     if size != file.bytes or digest.hexdigest() != file.sha256:
         what = f"it has {size:,} bytes, not {file.bytes:,}" if size != file.bytes else "its checksum is another"
-        raise CommandError(f"{file.path} is damaged: {what}; nothing was restored. Take another copy of the archive")
+        raise CommandError(
+            f"{file.path} is damaged: {what}; nothing was restored. Take another copy of the archive"
+        )
 
 
 def path_of(folder: Path, file: File) -> Path:

@@ -36,16 +36,20 @@ def show(what: str, wish: Wish, *, causes: bool, dev: bool, as_json: bool) -> No
     """The verb `events show`."""
 
     async def main() -> None:
-        settings = settings_for(dev=dev)
-        async with log_reader(settings) as reader:
-            seen = await _find(reader, settings, what, wish)
-            chain = await _chain(reader, settings, seen) if causes else Chain((), None)
+        seen, chain = await look(settings_for(dev=dev), what, wish, causes=causes)
         if as_json:
             typer.echo(_content(seen, chain))
         else:
             typer.echo(_words(seen, chain))
 
     execute(main(), as_json=as_json)
+
+
+async def look(settings: Settings, what: str, wish: Wish, *, causes: bool = True) -> tuple[Seen, Chain]:
+    """The message of an event id or a place, and what it follows from; CommandError where there is none."""
+    async with log_reader(settings) as reader:
+        seen = await _find(reader, settings, what, wish)
+        return seen, await _chain(reader, settings, seen) if causes else Chain((), None)
 
 
 async def _find(reader: LogReader, settings: Settings, what: str, wish: Wish) -> Seen:

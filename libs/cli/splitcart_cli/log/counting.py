@@ -17,6 +17,7 @@ from splitcart_cli.log.looking import nothing_there
 from splitcart_cli.log.seeing import printable, see
 from splitcart_cli.log.streams import Stream
 from splitcart_cli.shell import CommandError, counting, execute, log_reader, settings_for
+from splitcart_common.settings import Settings
 
 
 @dataclass(slots=True)
@@ -64,21 +65,25 @@ def stats(wish: Wish, *, dev: bool, as_json: bool) -> None:
     """The verb `events stats`."""
 
     async def main() -> None:
-        settings = settings_for(dev=dev)
-        choice = choose(wish, settings.topic_prefix, settings.clock.now())
-        by_name = {stream.on_broker(settings.topic_prefix): stream for stream in choice.streams}
-        counts: Counts = {}
-        async with log_reader(settings) as reader:
-            spans = await choice.spans(reader, settings.topic_prefix, settings.clock)
-            if not spans:
-                raise CommandError(nothing_there(choice, settings))
-            with counting("counting", sum(span.size for span in spans)) as done:
-                async for records in reader.batches(spans):
-                    _add(counts, by_name[records[0].topic], records, choice)
-                    done(reader.passed)
-        _say(counts, as_json=as_json)
+        _say(await count(settings_for(dev=dev), wish), as_json=as_json)
 
     execute(main(), as_json=as_json)
+
+
+async def count(settings: Settings, wish: Wish) -> Counts:
+    """What is wished for of what stands in the log now, counted."""
+    choice = choose(wish, settings.topic_prefix, settings.clock.now())
+    by_name = {stream.on_broker(settings.topic_prefix): stream for stream in choice.streams}
+    counts: Counts = {}
+    async with log_reader(settings) as reader:
+        spans = await choice.spans(reader, settings.topic_prefix, settings.clock)
+        if not spans:
+            raise CommandError(nothing_there(choice, settings))
+        with counting("counting", sum(span.size for span in spans)) as done:
+            async for records in reader.batches(spans):
+                _add(counts, by_name[records[0].topic], records, choice)
+                done(reader.passed)
+    return counts
 
 
 def _add(counts: Counts, stream: Stream, records: Iterable[ConsumerRecord], choice: Choice) -> None:

@@ -20,18 +20,14 @@ Show = Callable[[Seen], None]
 
 def read(wish: Wish, limit: int | None, *, dev: bool, as_json: bool) -> None:
     """The verb `events read`."""
-    execute(_read(wish, limit, None, dev=dev, show=_show(as_json=as_json)), as_json=as_json)
+    execute(_print(wish, limit, dev=dev, show=_show(as_json=as_json)), as_json=as_json)
 
 
 def search(text: str, wish: Wish, limit: int | None, *, regex: bool, dev: bool, as_json: bool) -> None:
     """The verb `events search`."""
 
     async def main() -> None:
-        try:
-            pattern = re.compile(text if regex else re.escape(text), re.IGNORECASE)
-        except re.error as error:
-            raise CommandError(f"{text!r} is no regular expression: {error}", 2) from None
-        await _read(wish, limit, pattern, dev=dev, show=_show(as_json=as_json))
+        await _print(wish, limit, dev=dev, show=_show(as_json=as_json), pattern=pattern_of(text, regex=regex))
 
     execute(main(), as_json=as_json)
 
@@ -58,21 +54,38 @@ def tail(wish: Wish, lines: int, limit: int | None, *, dev: bool, as_json: bool)
     execute(main(), as_json=as_json)
 
 
-async def _read(wish: Wish, limit: int | None, pattern: re.Pattern[str] | None, *, dev: bool, show: Show) -> None:
-    settings = settings_for(dev=dev)
+async def _print(
+    wish: Wish, limit: int | None, *, dev: bool, show: Show, pattern: re.Pattern[str] | None = None
+) -> None:
+    async for seen in messages(settings_for(dev=dev), wish, limit, pattern):
+        show(seen)
+
+
+def pattern_of(text: str, *, regex: bool) -> re.Pattern[str]:
+    """What is looked for; CommandError where it is no regular expression."""
+    try:
+        return re.compile(text if regex else re.escape(text), re.IGNORECASE)
+    except re.error as error:
+        raise CommandError(f"{text!r} is no regular expression: {error}", 2) from None
+
+
+async def messages(
+    settings: Settings, wish: Wish, limit: int | None = None, pattern: re.Pattern[str] | None = None
+) -> AsyncIterator[Seen]:
+    """What is wished for of what stands in the log now, merged by the broker's times."""
     choice = choose(wish, settings.topic_prefix, settings.clock.now())
     async with log_reader(settings) as reader:
         spans = await choice.spans(reader, settings.topic_prefix, settings.clock)
+        if not spans:
+            raise CommandError(nothing_there(choice, settings))
         shown = 0
         with counting("reading", sum(span.size for span in spans)) as done:
             async for seen in _wanted(choice, settings, _watched(reader.in_time_order(spans), reader, done)):
                 if pattern is None or _found(pattern, seen.record):
-                    show(seen)
+                    yield seen
                     shown += 1
                     if shown == limit:
                         return
-        if not spans:
-            raise CommandError(nothing_there(choice, settings))
 
 
 async def _wanted(

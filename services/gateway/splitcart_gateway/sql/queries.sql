@@ -4,6 +4,7 @@
 -- Whether the views are there and may be read.
 SELECT EXISTS (SELECT FROM read.stores)
    AND EXISTS (SELECT FROM read.listings)
+   AND EXISTS (SELECT FROM read.product_ids)
    AND EXISTS (SELECT FROM read.own_prices)
    AND EXISTS (SELECT FROM read.store_moments)
    AND EXISTS (SELECT FROM read.scrapes)
@@ -30,11 +31,11 @@ CROSS JOIN LATERAL (
 ) last
 
 -- name: listings_by_words
--- The expression is that of ingest's index, or the index is not used. Short names first: they are the plain things.
+-- By what the companies say themselves (words, title): ingest has its indexes on that. Short names first: they are
+-- the plain things.
 SELECT company, sku, name, brand, size, barcode, category_path, image_url, product_id, 0::real AS likeness
 FROM read.listings
-WHERE to_tsvector('simple', name || ' ' || coalesce(brand, '') || ' ' || coalesce(size, ''))
-      @@ to_tsquery('simple', $1)
+WHERE to_tsvector('simple', words) @@ to_tsquery('simple', $1)
   AND ($2::text IS NULL OR company = $2)
 ORDER BY length(name), company, sku
 LIMIT $3
@@ -42,9 +43,9 @@ LIMIT $3
 -- name: listings_by_likeness
 -- Misspelt words: trigrams, likest first. What counts as alike at all is a setting of the connection (store.py).
 SELECT company, sku, name, brand, size, barcode, category_path, image_url, product_id,
-       word_similarity($1, name || ' ' || coalesce(brand, '')) AS likeness
+       word_similarity($1, title) AS likeness
 FROM read.listings
-WHERE $1 <% (name || ' ' || coalesce(brand, ''))
+WHERE $1 <% title
   AND ($2::text IS NULL OR company = $2)
 ORDER BY likeness DESC, length(name), company, sku
 LIMIT $3
@@ -58,9 +59,11 @@ ORDER BY company, sku
 LIMIT $4
 
 -- name: listings_of_products
-SELECT company, sku, name, brand, size, barcode, category_path, image_url, product_id, 0::real AS likeness
-FROM read.listings
-WHERE product_id = ANY ($1::uuid[])
+-- By the ids that were asked for: one that was merged, or that no listing is any more, answers as its survivor.
+SELECT a.asked, company, sku, name, brand, size, barcode, category_path, image_url, l.product_id, 0::real AS likeness
+FROM unnest($1::uuid[]) AS a (asked)
+LEFT JOIN read.product_ids AS i ON i.product_id = a.asked
+JOIN read.listings AS l ON l.product_id = coalesce(i.survivor, a.asked)
 
 -- name: prices
 -- One product at these stores at a moment, and when the whole range of each was last seen, its own or its anchor's:

@@ -7,7 +7,7 @@ from typing import Final
 from splitcart_ingest.domain.normalise import compact, plain
 
 _COMPANY: Final = re.compile(
-    r"\b(?:pty|ltd|limited|inc|incorporated|gmbh|s\.a\.?u?|s\.?p\.?a|b\.v|unit trust|trading as|trust|llc|plc)(?![a-z])"
+    r"\b(?:pty|ltd|limited|inc|incorporated|llc|plc|gmbh|s\.a\.?u?|s\.?p\.?a|b\.v|trust|trading as)(?![a-z])"
 )
 
 

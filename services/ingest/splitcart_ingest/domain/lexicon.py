@@ -10,6 +10,7 @@ assorted: asst asstd assort assortment
 barbecue: bbq barbeque barbq
 bicarbonate: bicarb
 black: blk
+brownie: brownies
 capsule: cap caplet softgel
 centre: center
 chicken: chkn chic chick
@@ -22,14 +23,14 @@ cookie: cookies cooky
 cream: creme
 creamed: cremed
 creamy: creamier
-dairy free: df dairyfree
+dairyfree: df
 deodorant: deo
 doughnut: donut
 extra: xtra
 extra large: xl
 fibre: fiber
 flavoured: flavour flavor flavored flav flavouring
-gluten free: gf glutenfree
+glutenfree: gf
 grey: gray
 hummus: hommus hommous hoummous houmous hoummos humus hummous
 jalapeno: jalapenos
@@ -69,7 +70,6 @@ smoothie: smoothies
 soft drink: softdrink
 spaghetti: spag
 strawberry: strawb strawberries
-sugar free: sugarfree
 sulphate: sulfate
 tablet: tab
 tomato: tom tomatoes
@@ -85,6 +85,17 @@ whitening: whiten
 wholegrain: wholegrains
 wholemeal: wmeal
 women: womens woman
+1: one
+2: two
+3: three
+4: four
+5: five
+6: six
+7: seven
+8: eight
+9: nine
+10: ten
+12: twelve
 yoghurt: yogurt yoghurts yogurts yog yoghourt
 """
 
@@ -102,4 +113,4 @@ def _same_words() -> dict[str, str]:
 
 
 SAME_WORDS: Final = _same_words()
-"""A word as it is spelled -> as it is compared: abbreviations, other spellings; nothing for a word that says nothing."""
+"""A word as it is spelled -> as it is compared; nothing for a word that says nothing."""

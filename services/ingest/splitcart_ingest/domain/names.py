@@ -9,6 +9,7 @@ from splitcart_ingest.domain.brands import brand_of
 from splitcart_ingest.domain.lexicon import SAME_WORDS
 from splitcart_ingest.domain.normalise import plain, words
 from splitcart_ingest.domain.sizes import Sizes, parse, take
+from splitcart_ingest.domain.wordclasses import class_of
 
 _GLUE: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
     (re.compile(pattern), glued)
@@ -25,12 +26,16 @@ _GLUE: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"\(\s*(\d+)\s*-\s*(\d+)\s*kgs?\s*\)", r" \1to\2kgchild "),
         (r"\(?\b(\d+)\s*(?:kgs?\s*\+|\+\s*kgs?)\s*\)?", r" \1kgchild "),
         (r"\b(\d+)\s*g\s+((?:high\s+)?protein)\b", r" \1gprotein \2 "),
-        (r"\bno\.\s*(\d+)", r" \1 "),
+        (r"\bno\.?\s*(\d+)", r" \1 "),
         (r"(?<=[\d])\s*\+(?!\s*\d)", " "),
     )
 )
-_IE: Final = ("pies", "ookies", "oothies", "rownies", "ggies", "movies", "freebies", "newbies", "ties")
-"""Plurals of words in -ie; of all others in -ies the word ends in y."""
+_PHRASES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
+    (re.compile(r"\b(gluten|lactose|dairy|sugar|fat|alcohol|fragrance|caffeine|pulp)[ -]free\b"), r"\1free"),
+    (re.compile(r"\bfree[ -]range\b"), "freerange"),
+    (re.compile(r"\bno (?:added )?(sugar|salt|fat|alcohol|caffeine)(?: added)?\b"), r"no \1free"),
+    (re.compile(r"\b(?:reduced|less|lower|low in)\b"), "reduced"),
+)
 _HAS_DIGIT: Final = re.compile(r"\d")
 
 
@@ -40,13 +45,15 @@ class Reading:
 
     `words`: of the brand, then of the name, in order, each in its plain form, sizes and numbers taken out.
     `numbers`: words with a digit that are no size (70%, 2in1, a2). `brand`: its normal form, if the company names
-    one. `brand_words`: the words of the brand. `sizes`: from the size field and the name. `key`: the name key.
+    one. `brand_words`: the words of the brand. `variety`: the words that tell a variety, sorted
+    (wordclasses.py). `sizes`: from the size field and the name. `key`: the name key.
     """
 
     words: tuple[str, ...]
     numbers: frozenset[str]
     brand: str | None
     brand_words: frozenset[str]
+    variety: str
     sizes: Sizes
     key: str
 
@@ -56,7 +63,7 @@ def singular(word: str) -> str:
     if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
         return word
     if word.endswith("ies"):
-        return word[:-1] if word.endswith(_IE) else word[:-3] + "y"
+        return word[:-3] + "y"
     if word.endswith(("shes", "ches", "xes", "sses", "toes", "goes")):
         return word[:-2]
     return word[:-1]
@@ -75,6 +82,8 @@ def plain_word(word: str) -> tuple[str, ...]:
 def read(name: str, brand: str | None, size: str | None) -> Reading:
     """Read a listing by its name, brand and size, as its company wrote them."""
     text = plain(name)
+    for pattern, phrase in _PHRASES:
+        text = pattern.sub(phrase, text)
     if _HAS_DIGIT.search(text):
         for pattern, glued in _GLUE:
             text = pattern.sub(glued, text)
@@ -82,9 +91,10 @@ def read(name: str, brand: str | None, size: str | None) -> Reading:
     sizes = parse(size) + named
     brand_key, brand_text = brand_of(brand)
     of_brand = [part for word in words(brand_text) for part in plain_word(word)]
-    of_name = [part for word in words(text) for part in plain_word(word)]
+    of_name = [part for word in words(text) if word != brand_key for part in plain_word(word)]
     spelled = [word for word in of_brand if word not in of_name] + of_name
     numbers = frozenset(word for word in spelled if _HAS_DIGIT.search(word))
-    plain_words = tuple(dict.fromkeys(word for word in spelled if word not in numbers))
+    plain_words = tuple(word for word in spelled if word not in numbers)
     key = " ".join(sorted({*plain_words, *numbers, *sizes.normal_forms}))
-    return Reading(plain_words, numbers, brand_key, frozenset(of_brand), sizes, key)
+    variety = " ".join(sorted({word for word in plain_words if class_of(word) == "telling"}))
+    return Reading(plain_words, numbers, brand_key, frozenset(of_brand), variety, sizes, key)

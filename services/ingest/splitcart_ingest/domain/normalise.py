@@ -9,9 +9,14 @@ import re
 import unicodedata
 from typing import Final
 
-_APOSTROPHES: Final = str.maketrans({"\u2018": "'", "\u2019": "'", "\u02bc": "'", "\u00b4": "'", "`": "'"})
-_DASHES: Final = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"))
-_TIMES: Final = str.maketrans({"\u00d7": "x", "\u2715": "x", "\u2a09": "x"})
+_SIGNS: Final = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u02bc\u00b4`", "'"),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"),
+        "\u00d7": "x",
+        "\u2044": "/",
+    }
+)
 _SPACE: Final = re.compile(r"\s+")
 _POSSESSIVE: Final = re.compile(r"'")
 _NOT_WORD: Final = re.compile(r"[^a-z0-9%.]+")
@@ -24,8 +29,8 @@ def plain(text: str) -> str:
 
     What has no ASCII form (other scripts, emoji) is dropped.
     """
-    text = html.unescape(text).translate(_APOSTROPHES).translate(_DASHES).translate(_TIMES)
-    text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii").lower()
+    text = unicodedata.normalize("NFKD", html.unescape(text).translate(_SIGNS)).translate(_SIGNS)
+    text = text.encode("ascii", "ignore").decode("ascii").lower()
     return _SPACE.sub(" ", text).strip()
 
 

@@ -17,9 +17,9 @@ read is an error: a size is a hint, and junk says nothing.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from splitcart_ingest.domain.normalise import plain
 
@@ -48,7 +48,7 @@ _OTHER_WORDS: Final = {
     **dict.fromkeys(("page", "pages"), "page"),
 }
 
-_NUM: Final = r"(?<![\d.,])(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+)"
+_NUM: Final = r"(?<![\d.,/a-wyz])(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+)"
 _END: Final = r"(?![\w'+])"
 _ANY_UNIT: Final = "|".join(sorted(_UNITS, key=len, reverse=True))
 _UNIT: Final = rf"({_ANY_UNIT})"
@@ -68,12 +68,21 @@ class Amount:
     times: int = 1
 
 
+class Total(NamedTuple):
+    """One way to read a size: so many, or None if that is not said, and so much in all."""
+
+    dimension: Dimension
+    times: int | None
+    low: float
+    high: float
+
+
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """All that a text says of size, each part in the order of the grammar.
 
     `packs`: how many, as written. `others`: counts of another kind (washes, sheets). `about`: the amount is not
-    exact. `loose`: sold by weight, so that an amount is no size of the product.
+    exact. `loose`: sold by weight, so that an amount is no size of the product. `totals`: every way to read it.
     """
 
     amounts: tuple[Amount, ...] = ()
@@ -81,6 +90,12 @@ class Sizes:
     others: tuple[tuple[str, int], ...] = ()
     about: bool = False
     loose: bool = False
+    totals: tuple[Total, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        counts = [count for count in self.packs if count > 1]
+        totals = (total for amount in self.amounts for total in _readings(amount, counts))
+        object.__setattr__(self, "totals", tuple(totals))
 
     @property
     def normal_forms(self) -> tuple[str, ...]:
@@ -98,6 +113,8 @@ class Sizes:
 
     def __add__(self, other: "Sizes") -> "Sizes":
         """Both texts' words on size, each thing once."""
+        if not other:
+            return self
         return Sizes(
             tuple(dict.fromkeys(self.amounts + other.amounts)),
             tuple(dict.fromkeys(self.packs + other.packs)),
@@ -105,6 +122,16 @@ class Sizes:
             self.about or other.about,
             self.loose or other.loose,
         )
+
+
+def _readings(amount: Amount, counts: list[int]) -> list[Total]:
+    """`6 x 40g` is 240 g and nothing else; `6 pack 240g` may be 240 g in all or of each."""
+    dimension, low, high = amount.dimension, amount.low, amount.high
+    if amount.times > 1:
+        return [Total(dimension, amount.times, low * amount.times, high * amount.times)]
+    if not counts:
+        return [Total(dimension, None, low, high)]
+    return [Total(dimension, count, low * n, high * n) for count in counts for n in (1, count)]
 
 
 NO_SIZE: Final = Sizes()
@@ -193,18 +220,18 @@ _GRAMMAR: Final[tuple[tuple[re.Pattern[str], Callable[[_Reader, re.Match[str]], 
     (re.compile(pattern), read)
     for pattern, read in (
         (rf"\bper\s*(?:[\d.]+\s*)?(?:{_ANY_UNIT})\b", _Reader.sold_by_weight),
-        (r"\bper (?:package|piece|pack|item)\b|\b(?:appr?ox(?:imately)?|min(?:imum)?|average|avg)\b\s*\.?\s*(?=[\d.])",
-         _Reader.roughly),
-        (rf"(?<![\d.,])(\d+){_X}(\d+){_X}{_NUM}\s*{_UNIT}{_END}", _Reader.cartons),
+        (r"\bper (?:package|piece|pack|item)\b", _Reader.roughly),
+        (r"\b(?:appr?ox(?:imately)?|min(?:imum)?|average|avg)\b\s*\.?\s*(?=[\d.])", _Reader.roughly),
+        (rf"(?<![\d.,/a-wyz])(\d+){_X}(\d+){_X}{_NUM}\s*{_UNIT}{_END}", _Reader.cartons),
         (rf"{_NUM}\s*{_UNIT}?\s*(?:--?|to)\s*{_NUM}\s*{_UNIT}{_END}", _Reader.between),
-        (rf"(?<![\d.,])(\d+){_X}{_NUM}\s*{_UNIT}{_END}", _Reader.times_amount),
+        (rf"(?<![\d.,/a-wyz])(\d+){_X}{_NUM}\s*{_UNIT}{_END}", _Reader.times_amount),
         (rf"{_NUM}\s*{_UNIT}{_X}(\d+)(?![\d.,])(?!\s*(?:{_ANY_UNIT}){_END})(?:\s*{_MANY})?", _Reader.amount_times),
         (rf"{_NUM}\s*{_UNIT}(?=x\d|{_END})", _Reader.single),
-        (r"(?<![\d.,])(\d+)\s*dozen\b", _Reader.dozens),
-        (rf"(?<![\d.,])(\d+){_X}(\d+)\s*{_MANY}", _Reader.packs),
-        (rf"(?<![\d.,])(\d+)\s*{_MANY}", _Reader.packs),
+        (r"(?<![\d.,/a-wyz])(\d+)\s*dozen\b", _Reader.dozens),
+        (rf"(?<![\d.,/a-wyz])(\d+){_X}(\d+)\s*{_MANY}", _Reader.packs),
+        (rf"(?<![\d.,/a-wyz])(\d+)\s*{_MANY}", _Reader.packs),
         (r"\bpacks? (?:of )?(\d+)(?![\d.,%])\b", _Reader.packs),
-        (r"(?<![\d.,-])(\d+)'?s(?![\w'])", _Reader.packs),
+        (r"(?<![\d.,/a-z-])(\d+)'?s(?![\w'])", _Reader.packs),
         (rf"{_NUM}\s*-?\s*({'|'.join(_OTHER_WORDS)})\b", _Reader.other),
         (r"\bserves (\d+)(?:-\d+)?\b", _Reader.serves),
     )

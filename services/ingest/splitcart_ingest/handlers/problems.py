@@ -10,23 +10,7 @@ _LARGEST_VERSION = 2**31 - 1
 
 def problem_of(message: Message) -> DeadLetter | None:
     """What makes a decoded message impossible to fold: the wrong key, or a time that cannot be."""
-    if isinstance(message.event, events.BarcodesObserved):
-        return _problem_of_barcodes(message, message.event)
     return problem_by_store(message.key, message.envelope, message.event, message.published_at)
-
-
-def _problem_of_barcodes(message: Message, event: events.BarcodesObserved) -> DeadLetter | None:
-    """They are a company's, and not bound to a store: the key has to name the company alone."""
-    try:
-        ids.split_store_key(message.key)
-    except ValueError as error:
-        return DeadLetter(Reason.WRONG_KEY, str(error))
-    if {ids.company_of(message.key), ids.company_of(event.store)} != {event.company}:
-        named = f"{event.company} and {event.store}"
-        return DeadLetter(Reason.WRONG_KEY, f"the key is {message.key}, but the event speaks of {named}")
-    at = (None, *(item.seen_at for item in event.items))
-    problems = (time_problem(message.envelope, moment, message.published_at) for moment in at)
-    return next(filter(None, problems), None)
 
 
 def problem_of_marker(message: Message) -> DeadLetter | None:

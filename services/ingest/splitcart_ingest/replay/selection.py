@@ -27,7 +27,7 @@ class Selection:
     @property
     def whole(self) -> bool:
         """Whether it is all of the log: nothing else can be served."""
-        return self == Selection()
+        return self == ALL
 
     @property
     def ranged(self) -> bool:
@@ -35,7 +35,7 @@ class Selection:
         return self.from_at is not None or self.to_at is not None
 
     def names_key(self, topic: Topic, key: bytes | None) -> bool:
-        """Whether a message with this key is of the company. Topics that are not kept by company are kept whole."""
+        """Whether a message with this key is of the company; a topic that is not kept by company is kept whole."""
         if self.company is None or topic.key not in {"store", "company"}:
             return True
         return company_of((key or b"").decode(errors="replace")) == self.company
@@ -64,6 +64,9 @@ class Selection:
         words += [f"from {self.from_at:%Y-%m-%d %H:%M}"] if self.from_at else []
         words += [f"to {self.to_at:%Y-%m-%d %H:%M}"] if self.to_at else []
         return " ".join(words) or "all of the log"
+
+
+ALL = Selection()
 
 
 class Selected:

@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS ingest.generations (
     compared_at   timestamptz,
     comparison    jsonb,
     swapped_at    timestamptz,
+    shows         text,                             -- what the read views were made of while it is live
     accepted      text                              -- why it went live in spite of differences
 );
 CREATE UNIQUE INDEX IF NOT EXISTS generations_live ON ingest.generations ((true)) WHERE state = 'live';
@@ -24,14 +25,11 @@ CREATE UNIQUE INDEX IF NOT EXISTS generations_live ON ingest.generations ((true)
 SELECT to_regclass('ingest.generations') IS NOT NULL
 
 -- name: live
-SELECT number FROM ingest.generations WHERE state = 'live'
+SELECT * FROM ingest.generations WHERE state = 'live'
 
 -- name: begin
 -- The first of a database: the one the setting names.
 INSERT INTO ingest.generations (number, state, made_at, swapped_at) VALUES ($1, 'live', $2, $2)
-
--- name: one
-SELECT * FROM ingest.generations WHERE number = $1
 
 -- name: all
 SELECT * FROM ingest.generations ORDER BY number
@@ -78,6 +76,9 @@ UPDATE ingest.generations SET state = 'abandoned', later = '{}' WHERE number = $
 -- Not while somebody holds it alone, or waits to.
 SELECT pg_try_advisory_lock_shared(hashtextextended($1, 0))
 
+-- name: let_go
+SELECT pg_advisory_unlock(hashtextextended($1, 0))
+
 -- name: alone
 SELECT pg_advisory_lock(hashtextextended($1, 0))
 
@@ -101,3 +102,19 @@ SELECT EXISTS (
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND (classid::bigint << 32 | objid::bigint) = hashtextextended($1, 0)
 )
+
+-- name: shows
+SELECT shows FROM ingest.generations WHERE number = $1
+
+-- name: now_shows
+UPDATE ingest.generations SET shows = $2 WHERE number = $1
+
+-- name: definitions
+-- Of our own views and functions in schema read, as they are now.
+SELECT coalesce(md5(string_agg(definition, ' ' ORDER BY definition)), 'none') FROM (
+    SELECT c.relname || pg_get_viewdef(c.oid) FROM pg_class c
+    WHERE c.relnamespace = 'read'::regnamespace AND c.relkind = 'v' AND c.relowner = current_user::regrole
+    UNION ALL
+    SELECT p.proname || p.prosrc FROM pg_proc p
+    WHERE p.pronamespace = 'read'::regnamespace AND p.proowner = current_user::regrole
+) AS mine (definition)

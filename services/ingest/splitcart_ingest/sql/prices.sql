@@ -11,7 +11,9 @@ SELECT store_id, version, anchor_id, up_to_scrape, anchor_scrape FROM {schema}.g
 CREATE OR REPLACE VIEW read.part_exceptions AS
 SELECT store_id, version, numbers, prices, seen_at FROM {schema}.group_exceptions;
 CREATE OR REPLACE VIEW read.part_skus AS SELECT number, company, sku FROM {schema}.group_skus;
-CREATE OR REPLACE VIEW read.part_listings AS SELECT listing_id, company, sku, product_id FROM {schema}.listings;
+CREATE OR REPLACE VIEW read.part_listings AS
+SELECT l.listing_id, l.company, l.sku, k.product_id
+FROM {schema}.listings l LEFT JOIN {schema}.links k ON k.company = l.company AND k.sku = l.sku;
 CREATE OR REPLACE VIEW read.part_prices AS
 SELECT store_id, listing_id, price, changed_seq FROM {schema}.latest_prices;
 CREATE OR REPLACE VIEW read.part_scrapes AS

@@ -138,27 +138,32 @@ ORDER BY sku
 ON CONFLICT (company, sku) DO UPDATE SET barcode = excluded.barcode, seen_at = excluded.seen_at
 
 -- name: put_barcodes
--- The same beside the listings, with the products they are by it.
-UPDATE listings l SET read_barcode = new.barcode, product_id = new.product_id
-FROM unnest($2::text[], $3::text[], $4::uuid[]) AS new (sku, barcode, product_id)
+-- The same beside the listings.
+UPDATE listings l SET read_barcode = new.barcode
+FROM unnest($2::text[], $3::text[]) AS new (sku, barcode)
 WHERE l.company = $1 AND l.sku = new.sku
 
 -- name: describe_listings
 -- The join of domain/listings.py, on the database's own row: two processes may both come here. In SKU order, so
 -- that they never wait for each other in a circle. Old content comes back, to tell news from a later day.
-INSERT INTO listings AS l (company, sku, name, brand, size, barcode, category_path, image_url, product_id,
-                           described_on, content_hash, read_barcode)
-SELECT $1, sku, name, brand, size, barcode, coalesce(string_to_array(nullif(category_path, ''), E'\x1f'), '{}'), image_url, product_id,
-       described_on, content_hash, read_barcode
-FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::uuid[],
-            $10::date[], $11::bigint[], $12::text[])
-     AS new (sku, name, brand, size, barcode, category_path, image_url, product_id, described_on, content_hash,
-             read_barcode)
+INSERT INTO listings AS l (company, sku, name, brand, size, barcode, category_path, image_url, described_on,
+                           content_hash, read_barcode, supplier)
+SELECT $1, sku, name, brand, size, barcode, coalesce(string_to_array(nullif(category_path, ''), E'\x1f'), '{}'),
+       image_url, described_on, content_hash, read_barcode, supplier
+FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::date[],
+            $10::bigint[], $11::text[], $12::boolean[])
+     AS new (sku, name, brand, size, barcode, category_path, image_url, described_on, content_hash, read_barcode,
+             supplier)
 ORDER BY sku
 ON CONFLICT (company, sku) DO UPDATE SET
     name = excluded.name, brand = excluded.brand, size = excluded.size, barcode = excluded.barcode,
-    category_path = excluded.category_path, image_url = excluded.image_url, product_id = excluded.product_id,
-    described_on = excluded.described_on, content_hash = excluded.content_hash,
-    read_barcode = excluded.read_barcode
+    category_path = excluded.category_path, image_url = excluded.image_url, described_on = excluded.described_on,
+    content_hash = excluded.content_hash, read_barcode = excluded.read_barcode, supplier = excluded.supplier
 WHERE (excluded.described_on, excluded.content_hash) > (l.described_on, l.content_hash)
 RETURNING l.sku, l.listing_id, old.content_hash AS old_hash, new.content_hash AS new_hash
+
+-- name: stand_alone
+-- New listings have a product of their own until identity has decided, and keep what it has decided already.
+INSERT INTO links (company, sku, product_id) SELECT $1, sku, product_id
+FROM unnest($2::text[], $3::uuid[]) AS new (sku, product_id) ORDER BY sku
+ON CONFLICT (company, sku) DO NOTHING

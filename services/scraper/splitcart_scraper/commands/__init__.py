@@ -1,4 +1,4 @@
-"""The scraper's verbs: `scrape`, `canary`, `barcodes`, `stores discover`, `schedule …` and `scrapes …`.
+"""The scraper's verbs: `scrape`, `canary`, `barcodes`, `stores discover`, `schedule …`, `scrapes …`, `dlq …`.
 
 Exit codes: 0 done; 1 something could not be done, and the message says what; 2 a wrong option; 3 a worker stopped
 because the retailer cannot be reached or does not want us. With ``--json`` one line of JSON is printed on standard
@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from splitcart_scraper.commands.dlq import dlq
 from splitcart_scraper.commands.options import AsJson, BaseUrl, Company, Dev, Store
 from splitcart_scraper.commands.scrapes import scrapes
 
@@ -19,6 +20,7 @@ schedule = typer.Typer(no_args_is_help=True, help="Which store is scraped next, 
 app.add_typer(stores, name="stores")
 app.add_typer(schedule, name="schedule")
 app.add_typer(scrapes, name="scrapes")
+app.add_typer(dlq, name="dlq")
 
 
 @app.command()

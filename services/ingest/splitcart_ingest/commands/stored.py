@@ -1,4 +1,4 @@
-"""The verbs of ingest."""
+"""`splitcart count prices` and `splitcart ingest tidy`: what is stored, and less of it."""
 
 import asyncio
 import json
@@ -16,14 +16,12 @@ from rich.table import Table
 from splitcart_common.postgres import create_pool
 from splitcart_common.settings import Settings
 from splitcart_common.turns import Turns
+from splitcart_ingest import generations
 from splitcart_ingest.housekeeping import Collected, collect
 from splitcart_ingest.settings import IngestSettings
 
-app = typer.Typer(no_args_is_help=True)
 count = typer.Typer(no_args_is_help=True, help="Count what the store of prices holds.")
 ingest = typer.Typer(no_args_is_help=True, help="The fold of observations and groups.")
-app.add_typer(count, name="count")
-app.add_typer(ingest, name="ingest")
 
 Dsn = Annotated[
     str, typer.Option(envvar="SPLITCART_POSTGRES_DSN", help="The database; any role that may read read.*.")
@@ -115,7 +113,12 @@ async def _count(dsn: str, query: str, at: datetime, turns: Turns) -> list[async
 
 
 async def _tidy(settings: IngestSettings) -> Collected:
-    pool = await create_pool(settings.postgres_dsn, schema=settings.ingest_schema, service="ingest-tidy")
+    connection = await asyncpg.connect(settings.postgres_dsn)
+    try:
+        schema = await generations.live_schema(connection) or settings.ingest_schema
+    finally:
+        await connection.close()
+    pool = await create_pool(settings.postgres_dsn, schema=schema, service="ingest-tidy")
     try:
         return await collect(pool)
     finally:

@@ -1,0 +1,16 @@
+"""The verbs of ingest: `count …`, `evaluate …`, `ingest …`, `products …` and `replay …`."""
+
+import typer
+
+from splitcart_ingest.commands.evaluating import evaluate
+from splitcart_ingest.commands.products import products, redecide
+from splitcart_ingest.commands.replaying import replay
+from splitcart_ingest.commands.stored import count, ingest
+
+app = typer.Typer(no_args_is_help=True)
+app.add_typer(count, name="count")
+app.add_typer(evaluate, name="evaluate")
+app.add_typer(ingest, name="ingest")
+app.add_typer(products, name="products")
+app.add_typer(replay, name="replay")
+replay.command()(redecide)

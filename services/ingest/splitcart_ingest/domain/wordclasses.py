@@ -1,0 +1,161 @@
+"""What a word says that only one of two names bears, and how much (docs/identity.md).
+
+The classes were drawn up by hand and corrected by counting: which words alone part two listings that one company
+sells side by side, and which words are all that differs between two companies' names for one barcode
+(`benchmarks/identity_words.py`). A word that is listed nowhere is rare: it weighs something.
+"""
+
+from collections.abc import Iterable
+from typing import Final, Literal
+
+WordClass = Literal["telling", "rare", "hint", "faint", "idle"]
+
+_TELLING: Final = """
+aged aioli alcoholfree alfredo almond amber american angel antiperspirant apple apricot arborio arrabbiata ash
+auburn baby bacon baking balsamic balti banana barbecue barista barley barramundi basil basmati bean beef
+beetroot beige berry black blackberry blackcurrant blonde blue blueberry bold bolognese borlotti bourbon boy
+boysenberry braised brandy breast brie brine british broccoli brow brown brownie brut burgundy burrito
+butterscotch cabbage cabernet caesar caffeine caffeinefree cage calcium camembert cannellini canola cappuccino
+capsicum caramel caramello caramilk carbonara cardamom carrot cashew cauliflower celery chai champagne chardonnay
+cheddar cheesecake cheesy cherry chesty chia chicken chickpea chilli chipotle chive chorizo christma chunky
+cinnamon citrus cleanser clear coconut cola colby coleslaw colour conditioner control copper coral coriander corn
+crab cranberry creamy crumbed crunchie crunchy crushed cumin curly curry custard dairyfree decaf decaffeinated
+deck deep deet diet dill double dough duck edam egg eggplant eucalyptus extra eye farfalle fatfree feta fetta
+fettuccine fig filler fish fit fragrancefree frangipani freerange french fresh fudge full fusilli garden garlic
+gentleman gin ginger girl gnocchi goat gold goreng gouda grape grapefruit grated green grey ground guacamole
+guava gummy haloumi ham hard havarti hazelnut heart herb hibiscus hickory hoisin hoki hokkien hollandaise honey
+honeycomb hot hummus iodised irish irritation jalapeno jasmine jellied jumbo kale kangaroo ketchup kidney kimchi
+king kit kitten kiwi korma lactose lactosefree laksa lamb lasagne lash lather latte lavendar lavender lean lemon
+lemonade lemongrass lentil light lime linguine linseed lip liver lover low lozenge lychee macadamia mackerel
+madras magnesium magnolia mahogany malt mandarin mango maple marinara masala mascara mash mask massaman matcha
+maternity mayonnaise medium melon men menthol merlot milky mince minestrone mini mint mixed mocha mousse
+mozzarella multigrain mushroom mussel mustard napoletana neapolitan night no non nougat nude nut odourless off
+olive onion orange oregano organic oriental overnight oyster paprika parmesan parsley passata passionfruit pea
+peach peanut pear pecan peeled penne pepper peppercorn peppermint performance peri permanent pesto pineapple pink
+pinot pistachio pitted pizza plum pomegranate pork powder prawn proactiv prosciutto prune pulp pulpfree pumpkin
+puppy purple puttanesca quick quinoa rabbit rainbow raisin ramen ranch raspberry ravioli raw red reduced refill
+relax rendang rhubarb ricotta rigatoni risoni risotto robust roller rose rosemary rum rye sage salad salami
+salmon salsa salted saltfree sardine satay sauvignon scented scrub seafood seaweed seed semi semillon sensitive
+serum sesame shampoo shaved shiraz shredded silver skim skinny smart smoked smoky smooth softener sour sourdough
+soy spaghetti spaghettini spearmint spf spicy spinach spiral sponge sport spreadable springwater squid sriracha
+steak stew strawberry strip stroganoff stubble sugar sugarfree sultana sunflower super sweet swiss syrup tandoori
+tartar tender teriyaki thin thyme tikka tiramisu toffee toner tonic toothbrush tortellini trail training triple
+tropical trout truffle tuna turkey turkish turmeric turning twin tzatziki udon ultimate ultra unsalted unscented
+unsweetened uv vanilla vapour veal vegan vegemite vegetarian venison vermicelli very vindaloo vinegar vintage
+violet vodka walnut wasabi watermelon waterproof whiskey white whitefish whitening wholemeal wing wipe yellow
+yellowfin yuzu zero zinc zucchini
+"""
+
+_HINT: Final = """
+adult aloe argan asian battered bite bone boneless burger butter can care caring cat cheese chinese chocolate
+chunk classic clay cluster coat coffee concentrate cooked cookie cool country cracked cracker cream dark delight
+diced dinner dog dry energy english espresso everyday farm farmhouse fast filling fine flake fruit giant
+glutenfree golden grain granola greek halve high homemade hotdog hydrating hydration iced indian infant intense
+intensive italian junior kid korean large leek long marinated meat mexican milk mineral moroccan muffin multi
+natural newborn oat oil original pastry pie piece plant plus power premium pressed pro pudding range refreshing
+regular repair rice rich roll round salt sausage senior short side skinless slice sliced small smoothing soft
+spanish sparkling square squeeze still straight strength strong taco tasmanian tasty thai toasted toddler tomato
+top topping traditional uht vegetable vera volume water wet whole women yoghurt
+"""
+
+_FAINT: Final = """
+action active all assorted atlantic aussie australian authentic baked bar base beanz beer big bit blended
+bodyspray bottle bowl boxed capsule chewable chilled clean club cold cooking crispbread daily deli deluxe dish
+dressing drink easy edition effervescent fajita family fancy female filled fillet finest finishing fluoride food
+fragrant free front fun gentle gift gravy hair healthy hearty homestyle immune incontinence instant juice less
+loader lotion mild multipack noodle normal nourishing nutritional oven pack pad pair party plain porridge portion
+pouch protect protein pure relief roasted rolled sandwich sanitary sensation serve shower simmer single snacking
+soup speciality specialty spray spread squeezy standard stick superb tablet thick throat tortilla total touch
+tray virgin wash washing wine
+"""
+
+_IDLE: Final = """
+added advanced aerosol air antibacterial bag baker bakery bathroom best beverage biscuit block body box bread
+breakfast bulk bun cake candy canned caplet carton case cereal chip cleaner cleaning cleansing collection
+complete confectionery cook crisp crispy cup cut dairy delicious deodorant dessert detergent dip dried face
+facial favourite flavoured formula fragrance freshener frozen gel good gourmet great hand health home house jar
+just kids kitchen laundry lightly limited liner liquid loaf lolly lunch lunchbox luxury made meal mega
+microwavable microwave microwaveable mix moisturiser moisturising mouthwash muesli multivitamin nappy new packet
+paper pasta paste perfect perfumed pet pot potato prepack prepacked prepared probiotic product protection punnet
+purpose quality ready real recipe remover resealable sachet sauce seasoning selection share sharepack sheet
+signature simply size skin snack soap stain steam steamed stock supplement support surface tampon tea tin tissue
+toilet toothpaste tub tube value vitamin wholegrain wrap
+"""
+
+_DEFAULT: Final = "original traditional classic regular plain natural normal standard"
+
+_PACKAGING: Final = """
+bag bar block bottle box bulk can canned carton cup family fun gift giant jar jumbo large mini multipack pack
+packet party pouch punnet sachet share sharepack single size small stick tin tray tub tube twin value case
+"""
+
+_TELLS_UNSIZED: Final = "sharepack multipack bulk fun giant"
+
+_FORMS: Final = tuple(
+    frozenset(group.split())
+    for group in (
+        "slice sliced shredded grated block spread",
+        "ground bean capsule pod instant",
+        "liquid powder gel spray aerosol tablet wipe cream lotion",
+        "soup sauce",
+        "dark milk",
+        "cleaner block",
+        "can bottle",
+    )
+)
+
+WEIGHTS: Final[dict[WordClass, float]] = {
+    "idle": 0.0,
+    "faint": 0.5,
+    "hint": 1.0,
+    "rare": 1.4,
+    "telling": 4.0,
+}
+
+
+def _classes() -> dict[str, WordClass]:
+    listed: tuple[tuple[str, WordClass], ...] = (
+        (_IDLE, "idle"), (_FAINT, "faint"), (_HINT, "hint"), (_TELLING, "telling"),
+    )  # fmt: skip
+    return {word: word_class for words, word_class in listed for word in words.split()}
+
+
+_CLASSES: Final = _classes()
+_DEFAULTS: Final = frozenset(_DEFAULT.split())
+_PACKAGINGS: Final = frozenset(_PACKAGING.split())
+_TELLING_UNSIZED: Final = frozenset(_TELLS_UNSIZED.split())
+
+
+def class_of(word: str) -> WordClass:
+    """The class of a plain word."""
+    return _CLASSES.get(word, "rare")
+
+
+def weight_of(word: str) -> float:
+    """How much a word that only one name bears speaks against the two being one product."""
+    return WEIGHTS[class_of(word)]
+
+
+def is_known(word: str) -> bool:
+    """Whether a word is listed, and so no misspelling of another."""
+    return word in _CLASSES
+
+
+def is_default(word: str) -> bool:
+    """Whether a word names the plain variety, as against any other."""
+    return word in _DEFAULTS
+
+
+def of_packaging(words: Iterable[str]) -> bool:
+    """Whether any of the words says how it is packed."""
+    return not _PACKAGINGS.isdisjoint(words)
+
+
+def tells_when_unsized(words: Iterable[str]) -> bool:
+    """Whether any of the words stands for a size of its own."""
+    return not _TELLING_UNSIZED.isdisjoint(words)
+
+
+def other_form(left: Iterable[str], right: Iterable[str]) -> bool:
+    """Whether the words name two forms of one thing: sliced and grated, ground and beans."""
+    return any(not form.isdisjoint(left) and not form.isdisjoint(right) for form in _FORMS)
