@@ -38,10 +38,10 @@ DIFFERENT = [
     ("word", ("Real Stock Beef", "Campbell's", "1L"), ("Real Stock Beef Salt Reduced", "Campbell's", "1l")),
     ("word", ("Tuna Springwater", "John West", "95g"), ("John West Tuna Olive Oil", "John West", "95g")),
     ("form", ("Tasty Cheese Block", "Bega", "500g"), ("Bega Tasty Cheese Slices", "Bega", "500g")),
-    ("variety", ("Potato Chips Original", "Smith's", "170g"), ("Smith's Potato Chips Tasmanian", "Smith's", "170g")),
+    ("variety", ("Chips Original", "Smith's", "170g"), ("Smith's Chips Tasmanian", "Smith's", "170g")),
     ("packaging", ("Favourites Gift Box", "Cadbury", None), ("Cadbury Favourites Share Bag", "Cadbury", None)),
     ("unsized", ("Pure Orange Drink", "Nudie", None), ("Nudie Pure Orange Fizzy Lively Drink", "Nudie", None)),
-    ("weight", ("Hello Immunity Tablets", "Cenovis", "30 pack"), ("Cenovis Hello Calm Tablets", "Cenovis", "30 pack")),
+    ("weight", ("Hello Immunity Tablets", "Cenovis", "30 pack"), ("Hello Calm Tablets", "Cenovis", "30 pack")),
 ]  # fmt: skip
 
 

@@ -108,17 +108,15 @@ def redecide(limit: int, *, dev: bool, as_json: bool) -> None:
 
 def _print_difference(found: redeciding.Redecided, limit: int) -> None:
     before, after = found.products
-    console = Console()
-    console.print(
+    typer.echo(
         f"{found.messages:,} decisions on record, by rules {', '.join(found.rule_versions) or 'of none'}; made "
         f"anew by rules {found.rule_version}: {len(found.moves):,} of {found.listings:,} listings would move, "
-        f"{before:,} products would be {after:,}. Nothing was changed.",
-        highlight=False,
+        f"{before:,} products would be {after:,}. Nothing was changed."
     )
     table = Table("decisions", "on record", "anew")
     for kind, (was, now) in found.decisions.items():
         table.add_row(kind, f"{was:,}", f"{now:,}")
-    console.print(table)
+    Console().print(table)
     for move in found.moves[:limit]:
         left, found_there = _names(move.was_with), _names(move.would_be_with)
         typer.echo(

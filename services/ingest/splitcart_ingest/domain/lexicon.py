@@ -99,9 +99,9 @@ women: womens woman
 yoghurt: yogurt yoghurts yogurts yog yoghourt
 """
 
-_NO_WORD: Final = (
-    "a an and at by for from in its n null of on or our s style the to type w with x your variety varieties each"
-)
+_NO_WORD: Final = """
+100% a an and at by each for from in its n null of on or our s style the to type varieties variety w with x your
+"""
 
 
 def _same_words() -> dict[str, str]:

@@ -31,18 +31,18 @@ Reason = Literal["size", "brand", "number", "word", "packaging", "form", "variet
 _INFLECTIONS: Final = frozenset(
     "e ed en er ers y or ors ing ings ion ions ation ity al ally ly d r n ness ment ised ising ise able".split()  # noqa: SIM905 - a list to read
 ) | {""}
-_BOUND_NUMBERS: Final = ("%", "spf", "in1", "in2", "in3", "gprotein")
+_BOUND_NUMBERS: Final = ("%", "spf", "gprotein", "in1")
 """Numbers with these endings name a variety: both say them or neither does."""
 
 # Fitted to the pairs that may be looked at and to what one company sells side by side
 # (benchmarks/identity_pairs.py), then rounded. Above zero the two are one product.
 _START: Final = 3.0
-_PER_WORD_WEIGHT: Final = -0.55
+_PER_WORD_WEIGHT: Final = -0.8
 _BOTH_SIDES: Final = -2.0
-_AGAINST_EACH_OTHER: Final = -1.3
+_AGAINST_EACH_OTHER: Final = -0.8
 _PER_NUMBER: Final = -1.0
-_PER_COMMON: Final = 0.25
-_UNSIZED_REST: Final = -1.7
+_PER_COMMON: Final = 0.3
+_UNSIZED_REST: Final = -1.0
 _UNSIZED_PACKAGING: Final = -0.7
 _PER_ALIKE: Final = 0.4
 _MOST_COMMON: Final = 8.0
@@ -95,6 +95,12 @@ def compare(left: Reading, right: Reading, *, one_brand: bool = False) -> Compar
     sizes = agreement(left.sizes, right.sizes)
     if sizes == "differ":
         return Comparison("size", _NEVER, (), ())
+    if not one_brand and _other_brand(left, right):
+        return Comparison("brand", _NEVER, (), ())
+    if left.numbers != right.numbers and _other_numbers(
+        left.numbers - right.numbers, right.numbers - left.numbers
+    ):
+        return Comparison("number", _NEVER, (), ())
     words = align(left.words, right.words)
     of_brand = left.brand_words | right.brand_words
     rest = _Rest(
@@ -104,7 +110,7 @@ def compare(left: Reading, right: Reading, *, one_brand: bool = False) -> Compar
     )
     if not words.common and not words.alike:
         return Comparison("weight", _NEVER, rest.left, rest.right)
-    reason = _forbidden(left, right, sizes, words, rest, one_brand=one_brand)
+    reason = (_unsized(rest) if sizes == "unknown" else None) or _other_words(rest)
     if reason is not None:
         return Comparison(reason, _NEVER, rest.left, rest.right)
     weight = _weight(sizes, words.alike, rest, len(left.numbers ^ right.numbers))
@@ -116,17 +122,6 @@ def _in_common(words: Alignment, of_brand: frozenset[str]) -> float:
     return (
         sum(min(weight_of(word), 2.0) + 0.3 for word in words.common if word not in of_brand) + 1.4 * words.alike
     )
-
-
-def _forbidden(
-    left: Reading, right: Reading, sizes: Agreement, words: Alignment, rest: _Rest, *, one_brand: bool
-) -> Reason | None:
-    """The first thing that makes them two products, if any does."""
-    if not one_brand and _other_brand(left, right, words):
-        return "brand"
-    if _other_numbers(left.numbers - right.numbers, right.numbers - left.numbers):
-        return "number"
-    return (_unsized(rest) if sizes == "unknown" else None) or _other_words(rest)
 
 
 def _other_words(rest: _Rest) -> Reason | None:
@@ -168,19 +163,21 @@ def _weight(sizes: Agreement, alike_words: int, rest: _Rest, numbers: int) -> fl
     return weight
 
 
-def _other_brand(left: Reading, right: Reading, words: Alignment) -> bool:
+def _other_brand(left: Reading, right: Reading) -> bool:
     """Whether each brand has a word the other listing lacks, or one is not there at all.
 
     A brand is looked for among all words of the other: companies write it into the name, and some name the maker
     (`Nestle`) where others name the line (`Milo`).
     """
-    lacks_left = [word for word in words.left if word in left.brand_words]
-    lacks_right = [word for word in words.right if word in right.brand_words]
+    if left.brand == right.brand:
+        return False
+    lacks_left = sum(word not in right.words and word not in right.numbers for word in left.brand_words)
+    lacks_right = sum(word not in left.words and word not in left.numbers for word in right.brand_words)
     if lacks_left and lacks_right:
         return True
     if lacks_left:
-        return right.brand is None and len(lacks_left) == len(left.brand_words)
-    return bool(lacks_right) and left.brand is None and len(lacks_right) == len(right.brand_words)
+        return right.brand is None and lacks_left == len(left.brand_words)
+    return bool(lacks_right) and left.brand is None and lacks_right == len(right.brand_words)
 
 
 @lru_cache(maxsize=65_536)

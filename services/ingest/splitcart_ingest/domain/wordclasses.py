@@ -11,51 +11,51 @@ from typing import Final, Literal
 WordClass = Literal["telling", "rare", "hint", "faint", "idle"]
 
 _TELLING: Final = """
-aged aioli alcoholfree alfredo almond amber american angel antiperspirant apple apricot arborio arrabbiata ash
-auburn baby bacon baking balsamic balti banana barbecue barista barley barramundi basil basmati bean beef
-beetroot beige berry black blackberry blackcurrant blonde blue blueberry bold bolognese borlotti bourbon boy
-boysenberry braised brandy breast brie brine british broccoli brow brown brownie brut burgundy burrito
-butterscotch cabbage cabernet caesar caffeine caffeinefree cage calcium camembert cannellini canola cappuccino
-capsicum caramel caramello caramilk carbonara cardamom carrot cashew cauliflower celery chai champagne chardonnay
-cheddar cheesecake cheesy cherry chesty chia chicken chickpea chilli chipotle chive chorizo christma chunky
-cinnamon citrus cleanser clear coconut cola colby coleslaw colour conditioner control copper coral coriander corn
-crab cranberry creamy crumbed crunchie crunchy crushed cumin curly curry custard dairyfree decaf decaffeinated
-deck deep deet diet dill double dough duck edam egg eggplant eucalyptus extra eye farfalle fatfree feta fetta
-fettuccine fig filler fish fit fragrancefree frangipani freerange french fresh fudge full fusilli garden garlic
-gentleman gin ginger girl gnocchi goat gold goreng gouda grape grapefruit grated green grey ground guacamole
-guava gummy haloumi ham hard havarti hazelnut heart herb hibiscus hickory hoisin hoki hokkien hollandaise honey
-honeycomb hot hummus iodised irish irritation jalapeno jasmine jellied jumbo kale kangaroo ketchup kidney kimchi
-king kit kitten kiwi korma lactose lactosefree laksa lamb lasagne lash lather latte lavendar lavender lean lemon
-lemonade lemongrass lentil light lime linguine linseed lip liver lover low lozenge lychee macadamia mackerel
-madras magnesium magnolia mahogany malt mandarin mango maple marinara masala mascara mash mask massaman matcha
-maternity mayonnaise medium melon men menthol merlot milky mince minestrone mini mint mixed mocha mousse
-mozzarella multigrain mushroom mussel mustard napoletana neapolitan night no non nougat nude nut odourless off
-olive onion orange oregano organic oriental overnight oyster paprika parmesan parsley passata passionfruit pea
-peach peanut pear pecan peeled penne pepper peppercorn peppermint performance peri permanent pesto pineapple pink
-pinot pistachio pitted pizza plum pomegranate pork powder prawn proactiv prosciutto prune pulp pulpfree pumpkin
-puppy purple puttanesca quick quinoa rabbit rainbow raisin ramen ranch raspberry ravioli raw red reduced refill
-relax rendang rhubarb ricotta rigatoni risoni risotto robust roller rose rosemary rum rye sage salad salami
-salmon salsa salted saltfree sardine satay sauvignon scented scrub seafood seaweed seed semi semillon sensitive
-serum sesame shampoo shaved shiraz shredded silver skim skinny smart smoked smoky smooth softener sour sourdough
-soy spaghetti spaghettini spearmint spf spicy spinach spiral sponge sport spreadable springwater squid sriracha
-steak stew strawberry strip stroganoff stubble sugar sugarfree sultana sunflower super sweet swiss syrup tandoori
-tartar tender teriyaki thin thyme tikka tiramisu toffee toner tonic toothbrush tortellini trail training triple
-tropical trout truffle tuna turkey turkish turmeric turning twin tzatziki udon ultimate ultra unsalted unscented
-unsweetened uv vanilla vapour veal vegan vegemite vegetarian venison vermicelli very vindaloo vinegar vintage
-violet vodka walnut wasabi watermelon waterproof whiskey white whitefish whitening wholemeal wing wipe yellow
-yellowfin yuzu zero zinc zucchini
+aged aioli alfredo almond amber american angel antiperspirant apple apricot arborio arrabbiata ash auburn baby
+bacon baking balsamic balti banana barbecue barista barley barramundi basil basmati bean beef beetroot beige
+berry black blackberry blackcurrant blonde blue blueberry bold bolognese borlotti bourbon boy boysenberry braised
+brandy breast brie brine british broccoli brow brown brownie brut burgundy burrito butterscotch cabbage cabernet
+caesar caffeine caffeinefree cage calcium camembert cannellini canola cappuccino capsicum caramel caramello
+caramilk carbonara cardamom carrot cashew cauliflower celery chai champagne chardonnay cheddar cheesecake cheesy
+cherry chesty chia chicken chickpea chilli chipotle chive chorizo christma chunky cinnamon citrus cleanser clear
+coconut cola colby coleslaw colour conditioner control copper coral coriander crab creamy crumbed crunchie
+crunchy crushed cumin curly curry custard dairyfree decaf decaffeinated deck deep deet diet dill double dough
+duck edam egg eggplant eucalyptus extra eye farfalle fatfree feta fetta fettuccine fig filler fish fit
+fragrancefree frangipani freerange french fresh fudge full fusilli garden garlic gentleman gin ginger girl
+gnocchi goat gold goreng gouda grape grapefruit grated green grey ground guacamole guava gummy haloumi ham hard
+havarti hazelnut heart hibiscus hickory hoisin hoki hokkien hollandaise honey honeycomb hot hummus iodised irish
+irritation jalapeno jasmine jellied jumbo kale kangaroo ketchup kidney kimchi king kit kitten kiwi korma lactose
+lactosefree laksa lamb lasagne lash lather latte lavendar lavender lean lemon lemonade lemongrass lentil light
+lime linguine linseed lip liver lover low lozenge lychee macadamia mackerel madras magnesium magnolia mahogany
+malt mandarin mango maple marinara masala mascara mash mask massaman matcha maternity mayonnaise medium melon men
+menthol merlot milky mince minestrone mini mint mixed mocha mousse mozzarella multigrain mushroom mussel mustard
+napoletana neapolitan night no non nougat nude nut odourless off olive onion orange oregano organic oriental
+overnight oyster paprika parmesan parsley passata passionfruit pea peach pear pecan peeled penne pepper
+peppercorn peppermint performance peri permanent pesto pineapple pink pinot pistachio pitted pizza plum
+pomegranate pork powder prawn proactiv prosciutto prune pulp pulpfree pumpkin puppy purple puttanesca quick
+quinoa rabbit rainbow raisin ramen ranch raspberry ravioli raw red reduced refill relax rendang rhubarb ricotta
+rigatoni risoni risotto robust roller rose rosemary rum rye sage salad salami salmon salsa saltfree sardine satay
+sauvignon scented scrub seafood seaweed seed semi semillon sensitive serum sesame shampoo shaved shiraz shredded
+silver skim skinny smart smoked smoky smooth softener sour sourdough soy spaghetti spaghettini spearmint spf
+spicy spinach spiral sponge sport spreadable springwater squid sriracha steak stew strawberry strip stroganoff
+stubble sugar sugarfree sultana sunflower super sweet swiss syrup tandoori tartar tender teriyaki thin thyme
+tikka tiramisu toffee toner tonic toothbrush tortellini trail training triple tropical trout truffle tuna turkey
+turkish turmeric turning twin tzatziki udon ultimate ultra unsalted unscented unsweetened uv vanilla vapour veal
+vegemite vegetarian venison vermicelli very vindaloo vinegar vintage violet vodka walnut wasabi watermelon
+waterproof whiskey white whitefish wholemeal wing wipe yellow yellowfin yuzu zero zinc zucchini
 """
 
 _HINT: Final = """
-adult aloe argan asian battered bite bone boneless burger butter can care caring cat cheese chinese chocolate
-chunk classic clay cluster coat coffee concentrate cooked cookie cool country cracked cracker cream dark delight
-diced dinner dog dry energy english espresso everyday farm farmhouse fast filling fine flake fruit giant
-glutenfree golden grain granola greek halve high homemade hotdog hydrating hydration iced indian infant intense
-intensive italian junior kid korean large leek long marinated meat mexican milk mineral moroccan muffin multi
-natural newborn oat oil original pastry pie piece plant plus power premium pressed pro pudding range refreshing
-regular repair rice rich roll round salt sausage senior short side skinless slice sliced small smoothing soft
-spanish sparkling square squeeze still straight strength strong taco tasmanian tasty thai toasted toddler tomato
-top topping traditional uht vegetable vera volume water wet whole women yoghurt
+adult alcoholfree aloe argan asian battered bite bone boneless burger butter can care caring cat cheese chinese
+chocolate chunk classic clay cluster coat coffee concentrate cooked cookie cool corn country cracked cracker
+cranberry cream dark delight diced dinner dog dry energy english espresso everyday farm farmhouse fast filling
+fine flake fruit giant glutenfree golden grain granola greek halve herb high homemade hotdog hydrating hydration
+iced indian infant intense intensive italian junior kid korean large leek long marinated meat mexican milk
+mineral moroccan muffin multi natural newborn oat oil original pastry peanut pie piece plant plus power premium
+pressed pro pudding range refreshing regular repair rice rich roll round salt salted sausage senior short side
+skinless slice sliced small smoothing soft spanish sparkling square squeeze still straight strength strong taco
+tasmanian tasty thai toasted toddler tomato top topping traditional uht vegan vegetable vera volume water wet
+whitening whole women yoghurt
 """
 
 _FAINT: Final = """
