@@ -1,9 +1,9 @@
 """`rebuild`: the log of `fold` replayed into a fresh generation, indexes and a verified digest included.
 
 Four scrapes of 100 stores of 10,000 listings, a tenth of the prices changed in each of the last three. Ours is
-`splitcart replay run` and then `compare` against the live generation, from the first message to both digests: stores,
-scrapes, history, latest prices, listings, served prices. The baseline is the straight loop into an empty table with
-one index (benchmarks/straight_loop.py): no history, no scrapes, no descriptions, nothing checked.
+`splitcart replay run` and then `compare` with the live generation, from the first message to both digests: stores,
+scrapes, history, latest prices, listings, served prices. The baseline is the straight loop into an empty table
+with one index (benchmarks/straight_loop.py): no history, no scrapes, no descriptions, nothing checked.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ async def rebuilt(settings: IngestSettings) -> float:
     assert found.equal, found.as_json()
     assert found.digests > 5 * STORES
     say(
-        f"{done.messages:,} messages folded in {folded:.1f} s, verified by {found.digests} digests in {seconds:.1f} s"
+        f"{done.messages:,} messages folded in {folded:.1f} s, {found.digests} digests equal after {seconds:.1f} s"
     )
     await abandon(settings, done.generation.number)
     return seconds

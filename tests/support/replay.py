@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -139,10 +140,8 @@ class Live:
 
     async def send_letter(self, raw: Raw) -> None:
         """A dead letter of a message, whatever it is like."""
-        record = ConsumerRecord(
-            PRODUCT_OBSERVED.on_broker(self.prefix), raw.partition, raw.offset, 0, 0, raw.key, raw.value, None, 0, 0,
-            raw.headers,
-        )  # fmt: skip
+        name, key, value = PRODUCT_OBSERVED.on_broker(self.prefix), raw.key, raw.value
+        record = ConsumerRecord(name, raw.partition, raw.offset, 0, 0, key, value, None, 0, 0, raw.headers)
         row = to_row(PRODUCT_OBSERVED, self.prefix, SERVICE, record, DeadLetter(Reason.INVALID, "says the test"))
         producer = await start_producer(self.broker, "tests")
         await producer.send_and_wait(row.topic, row.value, row.key, headers=list(row.headers))
@@ -184,10 +183,11 @@ class Live:
 
     async def starts(self, *words: str) -> asyncio.subprocess.Process:
         """A process of its own: a verb, or (without words) the service."""
+        program = ("splitcart_cli", *words) if words else ("splitcart_ingest",)
+        env = {**os.environ, **environment(self.given)}
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", *(("splitcart_cli", *words) if words else ("splitcart_ingest",)),
-            env={**os.environ, **environment(self.given)}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+            sys.executable, "-m", *program, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
 
     async def verb(self, *words: str) -> tuple[int, list[dict[str, object]], str]:
         """A verb with --json, run to its end: exit code, lines of JSON, errors."""

@@ -157,7 +157,7 @@ async def prepare(settings: IngestSettings) -> IngestSettings:
         async with connection.transaction():
             live = await generations.register(connection, settings.ingest_schema, settings.clock.wall())
         await asyncio.to_thread(migrate, settings.postgres_dsn, live, ["splitcart_ingest"])
-        await past_readers(connection, lambda: show(connection, live), VIEWS_SECONDS)
+        await past_readers(connection, lambda tried: show(connection, live, tried), VIEWS_SECONDS)
     finally:
         connection.terminate()
     return settings.model_copy(update={"ingest_schema": live})

@@ -9,7 +9,9 @@ class IngestSettings(Settings):
     """Read from the environment, prefix ``SPLITCART_``."""
 
     ingest_schema: str = Field(
-        default="ingest_g1", pattern=r"^ingest_g[0-9]+$", description="the generation a database begins with; `splitcart replay` makes and swaps others"
+        default="ingest_g1",
+        pattern=r"^ingest_g[0-9]+$",
+        description="the generation a database begins with; `splitcart replay` makes and swaps others",
     )
     ingest_batch_messages: int = Field(
         default=250, ge=1, le=5000, description="most messages a fetch, and so a transaction"

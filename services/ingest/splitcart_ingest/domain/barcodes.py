@@ -11,13 +11,15 @@ def valid_barcode(text: str | None) -> str | None:
     """A barcode as 13 digits (8 stay 8) if its check digit is right, else None.
 
     Codes that begin with 02 or 2 are made inside a shop for weighed goods, and short ones are PLU numbers:
-    they name no product outside it (as Woolworths and IGA do).
+    they name no product outside it (as Woolworths and IGA do). Nothing but zeros is a gap that was filled in.
     """
     if text is None:
         return None
     try:
         digits = ean.validate(text)
     except ValidationError:
+        return None
+    if not digits.strip("0"):
         return None
     if len(digits) == 8:
         return None if digits.startswith(("0", "2")) else digits

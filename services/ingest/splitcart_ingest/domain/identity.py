@@ -114,7 +114,8 @@ def _described_anew(catalogue: Catalogue, case: _Case, known: Linked) -> tuple[C
         return (case.linked(here, "own-link"),)
     mate = by_barcode(catalogue, case.listing, case.reading, case.code)
     if mate is not None and mate.product != here:
-        return _joined(catalogue, case, mate) if others else _taken_along(catalogue, case, mate)
+        parted = any(here in catalogue.barred(theirs) for theirs in catalogue.listings_of(mate.product))
+        return _joined(catalogue, case, mate) if others or parted else _taken_along(catalogue, case, mate)
     rested_on_a_name = known.barcode is None or not catalogue.trusts(known.barcode, case.listing)
     if mate is None and codes and rested_on_a_name:
         return _parted(catalogue, case, by=BARCODE_SAYS_OTHERWISE, reason="the others bear another barcode")

@@ -91,6 +91,8 @@ def read(name: str, brand: str | None, size: str | None) -> Reading:
     sizes = parse(size) + named
     brand_key, brand_text = brand_of(brand)
     of_brand = [part for word in words(brand_text) for part in plain_word(word)]
+    if brand_key is not None and not of_brand:
+        of_brand = [brand_key]  # such as S&W, of which no word says anything
     of_name = [part for word in words(text) if word != brand_key for part in plain_word(word)]
     spelled = [word for word in of_brand if word not in of_name] + of_name
     numbers = frozenset(word for word in spelled if _HAS_DIGIT.search(word))

@@ -248,7 +248,7 @@ def parse(text: str | None) -> Sizes:
     if text is None:
         return NO_SIZE
     sizes, rest = take(plain(text))
-    if not sizes and (bare := re.fullmatch(r"\s*(\d{1,4})\s*", rest)):
+    if not sizes and (bare := re.fullmatch(r"\s*([1-9]\d{0,3})\s*", rest)):
         return Sizes(packs=(int(bare[1]),))  # IGA writes "12" of a dozen eggs
     return sizes
 

@@ -180,7 +180,7 @@ def _own(ends: Positions) -> Positions:
 
 
 async def _carry_closed(bench: Bench) -> int:
-    """Outlets whose description the log has no more, as it is compacted and they closed: how many were carried over."""
+    """Carry over what closed outlets were, where the compacted log says no more than that; of how many."""
     done: str = await bench.made.execute(SQL["carry_closed"].format(live=bench.live_generation.schema))
     return int(done.rpartition(" ")[2])
 

@@ -88,7 +88,9 @@ async def swap(settings: IngestSettings, number: int | None, how: How, watch: Wa
                 raise RefusedError("ingest was started beside this swap and has gone on: try again")
             say("showing the new generation")
             try:
-                unsent = await past_readers(guard, lambda: _switch(guard, bench, ends, how.accept), VIEWS_SECONDS)
+                unsent = await past_readers(
+                    guard, lambda tried: _switch(guard, bench, ends, how.accept, tried), VIEWS_SECONDS
+                )
             except asyncpg.LockNotAvailableError:
                 raise RefusedError(
                     f"a reader has held the views of schema read for {VIEWS_SECONDS:g} s (pg_stat_activity shows "
@@ -183,7 +185,7 @@ async def _send(settings: IngestSettings, guard: Connection) -> None:
         await pool.close()
 
 
-async def _switch(guard: Connection, bench: Bench, ends: Positions, accepted: str | None) -> int:
+async def _switch(guard: Connection, bench: Bench, ends: Positions, accepted: str | None, tried: int) -> int:
     """The moment itself, in the caller's transaction; how many messages are left to be sent."""
     live, made = bench.live_generation, bench.generation
     rows = await guard.fetch(SQL["locked_positions"])
@@ -194,6 +196,6 @@ async def _switch(guard: Connection, bench: Bench, ends: Positions, accepted: st
     await guard.execute(SQL["move_outbox"].format(schema=made.schema))
     await guard.execute(REGISTRY["retire"], live.number)
     await guard.execute(REGISTRY["go_live"], made.number, bench.settings.clock.wall(), accepted)
-    await show(guard, made.schema)
+    await show(guard, made.schema, tried)
     unsent: int = await guard.fetchval(SQL["outbox_of"].format(schema=made.schema))
     return unsent

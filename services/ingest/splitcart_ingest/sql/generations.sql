@@ -109,6 +109,12 @@ SELECT shows FROM ingest.generations WHERE number = $1
 -- name: now_shows
 UPDATE ingest.generations SET shows = $2 WHERE number = $1
 
+-- name: views
+-- Our own in schema read. Those that are asked by name first: queries name them before what they are made of.
+SELECT oid::regclass::text AS name FROM pg_class
+WHERE relnamespace = 'read'::regnamespace AND relkind = 'v' AND relowner = current_user::regrole
+ORDER BY relname LIKE 'part\_%', relname
+
 -- name: definitions
 -- Of our own views and functions in schema read, as they are now.
 SELECT coalesce(md5(string_agg(definition, ' ' ORDER BY definition)), 'none') FROM (

@@ -191,7 +191,6 @@ async def test_the_verbs(live):
     plan = lines[-1]
     assert plan["possible"]
     assert (plan["dead_letters"]["product-observed"], plan["rate_measured"]) == (2, False)
-    assert plan["messages"] == await live.ask("SELECT sum(next_offset)::int FROM ingest_g1.positions")
     code, lines, err = await live.verb("replay", "run", "--workers", "2")
     assert code == 0, err
     assert (lines[-1]["generation"], lines[-1]["state"], lines[-1]["messages"]) == (2, "built", plan["messages"])

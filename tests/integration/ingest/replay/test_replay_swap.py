@@ -88,13 +88,13 @@ async def test_readers_see_the_old_or_the_new_and_ingest_goes_on(live):
             done = await live.swap()
             stop.set()
         assert (done.before, done.now, done.comparison.equal) == (1, 2, True)
-        await live.publish(scrape("iga:I2", 90, {f"{k:06d}": 90 for k in range(40)}))
+        await live.publish(scrape("iga:I2", 90, {f"{k:06d}": 9999 for k in range(40)}))
         await live.caught_up("ingest_g2")
     assert len(answers) == 1, "neither empty nor mixed"
     assert len(next(iter(answers))) > 30
     expected = await everything_was_said_once(live)
     assert await fold_in(live.dsn, "ingest_g2") == expected
-    assert await live.ask("SELECT count(*) FROM ingest_g1.price_history WHERE price = 90") == 0
+    assert await live.ask("SELECT count(*) FROM ingest_g1.price_history WHERE price = 9999") == 0
     states = await live.fetch("SELECT number, state, accepted FROM ingest.generations ORDER BY number")
     assert states == [(1, "retired", None), (2, "live", None)]
 
