@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-START: Final = datetime(2026, 8, 29, tzinfo=UTC)
-"""A Saturday: prices turn four days in, and then every seventh. Starting takes a day or two of virtual time; a
-fortnight from then on has two turns in it, and ends in the middle of a week."""
+START: Final = datetime(2026, 8, 30, tzinfo=UTC)
+"""A Sunday: prices turn three days in, and then every seventh. Starting takes a day or two of virtual time; a
+fortnight from then on has two turns in it, and ends in the middle of a week of prices."""
 
 FORTNIGHT: Final = timedelta(days=14.1)
 """What a demo of given length shows: both turns, and a little over 14 days by its own account."""

@@ -68,8 +68,8 @@ PROFILES: Final[Mapping[str, Rates]] = {
         Fault.UNAVAILABLE: 0.002, Fault.TRUNCATED: 0.001, Fault.SHORT_CATEGORY: 0.002, Fault.EMPTY: 0.0005,
     },
     "hostile": {
-        Fault.DROP: 0.02, Fault.TIMEOUT: 0.001, Fault.THROTTLED: 0.006, Fault.ERROR: 0.02,
-        Fault.UNAVAILABLE: 0.004, Fault.TRUNCATED: 0.02, Fault.BOT_WALL: 0.0005, Fault.SHORT_CATEGORY: 0.002,
+        Fault.DROP: 0.02, Fault.TIMEOUT: 0.0005, Fault.THROTTLED: 0.002, Fault.ERROR: 0.02,
+        Fault.UNAVAILABLE: 0.002, Fault.TRUNCATED: 0.02, Fault.BOT_WALL: 0.0005, Fault.SHORT_CATEGORY: 0.002,
         Fault.EMPTY: 0.01,
         Fault.DUPLICATES: 0.01, Fault.MISSING_PRICES: 0.005, Fault.NEW_BUILD: 0.001, Fault.STORE_IGNORED: 0.001,
         Fault.SPONSORED: 0.01,
