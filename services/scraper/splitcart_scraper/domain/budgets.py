@@ -2,8 +2,8 @@
 
 A day is a calendar day of virtual time in UTC. Every request counts: of scrapes, discoveries, barcode passes and
 canaries, a try that failed, one that was answered with "not changed", one for a robots.txt. A budget is no cap on
-what has begun: a scrape or a discovery is read to its end, as half of one costs as much and says less, but no new
-one begins. What goes on product by product, the barcode pass, stops there and then.
+a scrape: one that has begun is read to its end, as half a visit costs as much and says less; but none begins.
+What goes on piece by piece stops at the next piece: barcodes product by product, a service's discovery in parts.
 """
 
 import re
