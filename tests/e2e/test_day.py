@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 
 import httpx
 
+from splitcart_sandbox.demo.course import GAP_SECONDS, START, Course
 from splitcart_sandbox.demo.figures import mean
 from splitcart_sandbox.demo.log import read_log
-from splitcart_sandbox.demo.run import START, Course, drained, questions
-from splitcart_sandbox.demo.truth import accuracy, fidelity
+from splitcart_sandbox.demo.run import drained, questions
+from splitcart_sandbox.demo.truth import accuracy, fidelity, full_scrapes
 from splitcart_sandbox.services import TURNS
 from splitcart_sandbox.up import sandbox
 
@@ -43,13 +44,15 @@ async def test_a_day_through_all_services(tmp_path_factory, monkeypatch):
             await supervisor.remove("scraper")
             at = running.clock.now()
             await drained(connection, ends)
-            recorded = await read_log(running.addresses.bootstrap, running.addresses.topic_prefix)
+            full = await full_scrapes(connection)
+            recorded = await read_log(running.addresses.bootstrap, running.addresses.topic_prefix, full)
             held = await fidelity(connection, recorded, truth)
             verdict = await accuracy(connection, truth, at, TURNS)
             assert held.all > STORES * 100
             assert held.right == held.all
             assert mean(verdict.accuracy) > 0.98
             assert await ends.dead_letters() == 0
+            assert (await truth.manners(course.speed, GAP_SECONDS))["aldi"].polite
             counts = await connection.fetchrow(
                 "SELECT count(*) AS n, count(DISTINCT scrape_id) AS scrapes "
                 "FROM read.scrapes WHERE outcome IS NOT NULL"

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -45,6 +45,7 @@ from splitcart_ingest.domain.prices import (
 )
 from splitcart_ingest.domain.read_barcodes import ReadBarcode, believable, effective, join_barcode
 from splitcart_ingest.domain.served import HistoryRow, ScrapeRow, StoreRecord, served
+from splitcart_ingest.domain.sync import parted
 from splitcart_ingest.handlers.groups import GroupHandler
 from splitcart_ingest.handlers.observations import ObservationHandler, complete
 from splitcart_ingest.identity.tables import stored
@@ -197,7 +198,7 @@ class Reference:
 
     def observe(self, store: str, event: events.Event) -> None:
         """A message of `product-observed` that is of a scrape."""
-        listings = event.listings if isinstance(event, events.ProductsObserved) else ()
+        listings, _ = parted(event.listings) if isinstance(event, events.ProductsObserved) else ((), ())
         for seen in listings:
             self.number(seen.sku)
         skus = list(self.numbers)
@@ -305,8 +306,9 @@ def _input(event: events.Event, numbers: dict[str, int]) -> Input:
         case events.ScrapeStarted():
             return Start(event.scrape_id, event.started_at, event.scope)
         case events.ProductsObserved():
-            listings = [numbers[seen.sku] for seen in event.listings]
-            return Batch(event.scrape_id, event.batch, listings, [seen.price for seen in event.listings])
+            sold, _ = parted(event.listings)
+            listings = [numbers[seen.sku] for seen in sold]
+            return Batch(event.scrape_id, event.batch, listings, [seen.price for seen in sold])
         case events.ScrapeCompleted():
             return complete(event, [numbers[sku] for sku in set(event.refused_skus) if sku in numbers])
         case events.ScrapeAbandoned():
@@ -425,8 +427,9 @@ def scrape(
     end: str = "completed",
     finished: bool = True,
     names: dict[str, str] | None = None,
+    gone: Collection[str] = (),
 ) -> list[Said]:
-    """One scrape of a store as its scraper publishes it."""
+    """One scrape of a store as its scraper publishes it; what is `gone` is shown as not to be had."""
     at = at or START + timedelta(days=number)
     scrape_id = ids.scrape_id(at, store.encode().ljust(10, b"-")[:10])
     skus = sorted(prices)
@@ -444,7 +447,13 @@ def scrape(
     ]
     for batch, part in enumerate(parts, 1):
         listings = tuple(
-            listing(sku, prices[sku], **({"brand": names[sku]} if names and sku in names else {})) for sku in part
+            listing(
+                sku,
+                prices[sku],
+                available=sku not in gone,
+                **({"brand": names[sku]} if names and sku in names else {}),
+            )
+            for sku in part
         )
         out.append(events.ProductsObserved(scrape_id=scrape_id, batch=batch, listings=listings))
     if end == "completed":
@@ -474,8 +483,11 @@ def scrape(
 
 
 def country(seed: int, stores: int, visits: int, range_size: int) -> Iterator[list[Said]]:
-    """Random scrapes of many stores, round by round: changes, gaps, ends of every kind, repeats; and barcodes."""
-    rng, codes = random.Random(seed), random.Random(seed)
+    """Random scrapes of many stores, round by round: changes, gaps, ends of every kind, repeats; and barcodes.
+
+    Some tiles have no price, and some of those cannot be had.
+    """
+    rng, codes, tiles = random.Random(seed), random.Random(seed), random.Random(seed)
     held = {
         f"aldi:S{n:03d}": {f"{k:06d}": rng.randrange(50, 5000) for k in range(range_size)} for n in range(stores)
     }
@@ -486,7 +498,12 @@ def country(seed: int, stores: int, visits: int, range_size: int) -> Iterator[li
             share = rng.choice((1.0, 1.0, 0.97, 0.6))
             seen = {sku: price for sku, price in prices.items() if rng.random() < share}
             end = rng.choice(("completed",) * 6 + ("abandoned", "lost"))
-            said = scrape(store, number, seen, batch_size=20, end=end, finished=rng.random() > 0.1)
+            bare = tiles.sample(sorted(seen), min(len(seen), tiles.randrange(4)))
+            shown: dict[str, int | None] = seen | dict.fromkeys(bare)
+            finished = rng.random() > 0.1
+            said = scrape(
+                store, number, shown, batch_size=20, end=end, finished=finished, gone=bare[: tiles.randrange(4)]
+            )
             for _ in range(rng.choice((0, 0, 1, 3))):
                 said.insert(at := rng.randrange(1, len(said) + 1), said[rng.randrange(at)])
             if codes.random() < 0.5:

@@ -25,7 +25,10 @@ FETCH_BYTES = 2 << 20
 
 
 async def start_producer(bootstrap: str, client_id: str) -> AIOKafkaProducer:
-    """A producer that neither loses nor doubles within its session; batches are compressed with zstd."""
+    """A producer that neither loses nor doubles within its session; batches are compressed with zstd.
+
+    The relay makes its batches itself (`record_batch`): what is said of size and age here is for single sends.
+    """
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap,
         client_id=client_id,

@@ -7,29 +7,33 @@ between the two a message is sent again, with the same id: consumers ignore repe
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.partitioner import DefaultPartitioner
 from cramjam import DecompressionError, zstd
 
 from splitcart_common.codec import encode
 from splitcart_common.envelope import Envelope
 from splitcart_common.events import Event
 from splitcart_common.postgres import TRANSIENT, Connection, Pool
+from splitcart_common.record_batch import LEVEL, RecordBatch, unpacked_size
 from splitcart_common.telemetry import OUTBOX_ROWS, RELAYED
 from splitcart_common.topics import topic_of
 
 log = structlog.get_logger()
 
-RELAY_ROWS = 200
-"""Rows held at once; with 200 listings in each that is some 20 MB."""
+RELAY_ROWS = 400
+"""Rows held at once; with 200 listings in each that is some 4 MB, as they stay compressed."""
 IDLE_SECONDS = (0.002, 0.05)
 """The first and the longest wait for new rows; who writes one often writes another soon."""
 LEADER_RETRY_SECONDS = 1.0
@@ -39,6 +43,12 @@ SCRATCH_BYTES = 1 << 20
 """Where values are unpacked; a larger one gets room of its own."""
 COMPRESS_BYTES = 1024
 """A larger value is kept compressed: 200 listings are 80 kB, and a tenth of that so (benchmarks, `publish`)."""
+PASS_ON_BYTES = 16 << 10
+"""A larger value goes to the broker as it is compressed here; a smaller one is worth compressing beside others."""
+BATCH_BYTES = 2 << 20
+"""The most that goes in one batch, before compression; a larger value goes alone. A partition's batches wait for
+one another's acknowledgement, so few and large ones are faster; but a consumer unpacks one of each partition."""
+_PARTITIONER: Final = DefaultPartitioner()
 _COLUMNS = ("topic", "key", "value", "compressed", "header_names", "header_values")
 
 _OLDEST = "SELECT id, " + ", ".join(_COLUMNS) + " FROM outbox ORDER BY id LIMIT $1"  # noqa: S608 - constants
@@ -90,7 +100,7 @@ async def append(connection: Connection, rows: Iterable[OutboxRow]) -> int:
 def _record(row: OutboxRow) -> tuple[object, ...]:
     value, compressed = row.value, row.value is not None and len(row.value) > COMPRESS_BYTES
     if value is not None and compressed:
-        value = bytes(zstd.compress(value, 1))
+        value = bytes(zstd.compress(value, LEVEL))
     names, values = [name.encode() for name, _ in row.headers], [content for _, content in row.headers]
     return row.topic, row.key, value, compressed, names, values
 
@@ -135,6 +145,9 @@ class Relay:
             await _wait(stop, LEADER_RETRY_SECONDS)
             return
         try:
+            # Rows whose deletion a crash of the server takes back are sent again, like those that a crash of ours
+            # leaves there.
+            await connection.execute("SET synchronous_commit TO off")
             until, (shortest, longest) = None, IDLE_SECONDS
             idle = shortest
             while until is None or asyncio.get_running_loop().time() < until:
@@ -155,46 +168,75 @@ class Relay:
     async def relay_once(self, connection: Connection) -> int:
         """Publish the oldest rows and delete the acknowledged ones; how many were deleted.
 
-        Where a send fails, it and what follows under the same topic key stay, and the error passes through.
+        Where a batch fails, it and what follows in the same partition stay, and the error passes through.
         """
         rows = await connection.fetch(_OLDEST, RELAY_ROWS)
         OUTBOX_ROWS.labels(self._service).set(len(rows))
         if not rows:
             return 0
-        sends = [
-            await self._producer.send(row["topic"], self._value(row), row["key"], headers=_headers(row))
-            for row in rows
-        ]
+        batches = await self._batches(rows)
+        sends = [await self._producer.send_batch(b.records, b.topic, partition=b.partition) for b in batches]
         results = await asyncio.gather(*sends, return_exceptions=True)
-        held: set[tuple[str, bytes | None]] = set()
+        held: set[tuple[str, int]] = set()
         done: list[int] = []
         failure: BaseException | None = None
-        for row, result in zip(rows, results, strict=True):
-            key = (row["topic"], row["key"])
+        for batch, result in zip(batches, results, strict=True):
+            place = (batch.topic, batch.partition)
             if isinstance(result, BaseException):
                 failure = failure or result
-                held.add(key)
-            elif key not in held:
-                done.append(row["id"])
+                held.add(place)
+            elif place not in held:
+                done += batch.ids
         await connection.execute("DELETE FROM outbox WHERE id = ANY($1)", done)
         RELAYED.labels(self._service).inc(len(done))
         if failure is not None:
             raise failure
         return len(done)
 
-    def _value(self, row: asyncpg.Record) -> bytes | None:
+    async def _batches(self, rows: Sequence[asyncpg.Record]) -> list["_Batch"]:
+        """The rows in batches of one partition each: in order within a partition, and so under a key."""
+        found: list[_Batch] = []
+        last: dict[tuple[str, int], _Batch] = {}
+        places: dict[tuple[str, bytes | None], int] = {}
+        for row in rows:
+            topic, key = row["topic"], row["key"]
+            partition = places.get((topic, key))
+            if partition is None:
+                there = sorted(await self._producer.partitions_for(topic))
+                partition = places[topic, key] = _PARTITIONER(key, there, there)
+            value, unpacked = self._value(row)
+            size = unpacked or len(value or b"")
+            batch = last.get((topic, partition))
+            if batch is None or batch.records.size + size > BATCH_BYTES:
+                batch = last[topic, partition] = _Batch(topic, partition)
+                found.append(batch)
+            batch.records.add(key, value, zip(row["header_names"], row["header_values"], strict=True), unpacked)
+            batch.ids.append(row["id"])
+        return found
+
+    def _value(self, row: asyncpg.Record) -> tuple[bytes | None, int | None]:
+        """A row's value as the batch takes it, and its size where it stays compressed."""
         value: bytes | None = row["value"]
         if value is None or not row["compressed"]:
-            return value
+            return value, None
+        unpacked = unpacked_size(value)
+        if unpacked is not None and unpacked >= PASS_ON_BYTES:
+            return value, unpacked
         try:
             # Three times as fast as unpacking into memory that has to grow.
-            return bytes(self._scratch[: zstd.decompress_into(value, self._scratch)])
+            return bytes(self._scratch[: zstd.decompress_into(value, self._scratch)]), None
         except DecompressionError:
-            return bytes(zstd.decompress(value))
+            return bytes(zstd.decompress(value)), None
 
 
-def _headers(row: asyncpg.Record) -> list[tuple[str, bytes]]:
-    return [(name.decode(), value) for name, value in zip(row["header_names"], row["header_values"], strict=True)]
+@dataclass(slots=True)
+class _Batch:
+    """What goes to one partition at once, and the rows it is made of."""
+
+    topic: str
+    partition: int
+    records: RecordBatch = field(default_factory=lambda: RecordBatch(time.time_ns() // 1_000_000))
+    ids: list[int] = field(default_factory=list)
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

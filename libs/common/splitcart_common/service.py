@@ -29,6 +29,7 @@ def run_service(service: str, settings: Settings, main: Main) -> int:
     health = Health()
     server = serve_health(health, settings.health_host, settings.health_port)
     log.info("started", health_port=server.server_port)
+    tune_collector()
     try:
         asyncio.run(_until_stopped(main, health))
     except Exception:

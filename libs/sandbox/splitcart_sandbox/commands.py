@@ -8,18 +8,18 @@ output, ``{"error": …}`` where it failed; progress goes to standard error.
 import asyncio
 import contextlib
 import json
-import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from splitcart_sandbox import background, show, tail
+from splitcart_sandbox import background, imports, show, tail
 from splitcart_sandbox.errors import SandboxError
 from splitcart_sandbox.folder import Folder, State, home_path
+from splitcart_sandbox.signals import run_until_signal
 from splitcart_sandbox.supervisor import State as ProcessState
 
 app = typer.Typer(no_args_is_help=True, help="All of SplitCart on this machine.")
@@ -29,6 +29,12 @@ NOT_RUNNING: Final = 3
 Home = Annotated[
     Path | None,
     typer.Option("--home", help="The data folder. Default: $SPLITCART_HOME, else .splitcart in this directory."),
+]
+Products = Annotated[
+    Path | None,
+    typer.Option(
+        help="Products that the retailers sell instead of their own, as JSON lines (libs/sandbox/README.md)."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output instead of text.")]
 
@@ -57,6 +63,7 @@ def up(
     services: Annotated[
         str, typer.Option(help="Which services to run, comma separated; none: broker and database alone.")
     ] = "all",
+    products: Products = None,
     as_json: AsJson = False,
 ) -> None:
     """Start Kafka, Postgres, the simulated retailers and every service; Ctrl-C stops all of it.
@@ -69,6 +76,7 @@ def up(
         start = start.replace(tzinfo=UTC)
     path = home_path(home)
     with _explained(as_json):
+        extra = imports.variables(products)
         if detach:
             options = _options(
                 services=services,
@@ -77,6 +85,7 @@ def up(
                 port=port,
                 kafka_port=kafka_port,
                 postgres_port=postgres_port,
+                products=products and products.resolve(),
             )
             _show_up(background.start(path, options), path, as_json=as_json)
             return
@@ -95,6 +104,7 @@ def up(
                 gateway_port=port,
                 kafka_port=kafka_port,
                 postgres_port=postgres_port,
+                extra=extra,
                 report=show.progress,
             ) as running:
                 await running.wait_ready()
@@ -117,12 +127,20 @@ def demo(
         str | None,
         typer.Option("--for", help="How long to run once all is ready, like 60s. Default: until Ctrl-C."),
     ] = None,
-    speed: Annotated[float, typer.Option(help="Virtual seconds a second: 14400 is a day every six.")] = 14_400,
-    companies: Annotated[str, typer.Option(help="Which retailers, comma separated, or all.")] = "aldi,iga",
-    stores: Annotated[int, typer.Option(min=1, help="Stores in all, shared evenly by the retailers.")] = 160,
-    listings: Annotated[int, typer.Option(min=50, help="Listings a store, about.")] = 450,
+    speed: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            help="Virtual seconds a second: 14400 is a day every six. Default: what makes --for a fortnight, "
+            "at most that.",
+        ),
+    ] = None,
+    companies: Annotated[str, typer.Option(help="Which retailers, comma separated, or all.")] = "all",
+    stores: Annotated[int, typer.Option(min=1, help="Stores in all, shared evenly by the retailers.")] = 152,
+    listings: Annotated[int, typer.Option(min=50, help="Listings a store, about.")] = 410,
     seed: Annotated[int, typer.Option(help="Another number, another country.")] = 7,
     faults: Annotated[str, typer.Option(help="How hostile the retailers are: none, mild or hostile.")] = "none",
+    products: Products = None,
     port: Annotated[int, typer.Option(help="Port of the page. 0: 8080 or any free one.")] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -144,6 +162,7 @@ def demo(
             listings=listings,
             seed=seed,
             faults=faults,
+            products=products,
             port=port,
             as_json=as_json,
         )
@@ -237,32 +256,7 @@ def reset(
         _say({"home": str(path), "deleted": True}, f"deleted {path}", as_json=as_json)
 
 
-def run_until_signal(main: Callable[[], Awaitable[None]]) -> None:
-    """Run `main` until it ends, or until Ctrl-C, SIGTERM or SIGHUP, which cancel it; it then stops what it runs.
-
-    A second signal kills this process: its children are told by the kernel, or swept by the next start.
-    """
-
-    async def guarded() -> None:
-        task = asyncio.ensure_future(main())
-        loop = asyncio.get_running_loop()
-        caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-        def stop() -> None:
-            for number in caught:
-                loop.remove_signal_handler(number)
-                signal.signal(number, signal.SIG_DFL)
-            task.cancel()
-
-        for number in caught:
-            loop.add_signal_handler(number, stop)
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-    asyncio.run(guarded())
-
-
-def _options(**options: str | float | datetime | None) -> list[str]:
+def _options(**options: str | float | datetime | Path | None) -> list[str]:
     words = []
     for name, value in options.items():
         if value:

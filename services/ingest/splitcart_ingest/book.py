@@ -21,6 +21,7 @@ from splitcart_ingest.domain.brands import brand_of
 from splitcart_ingest.domain.identity import own_product_id
 from splitcart_ingest.domain.listings import Description, content_hash, fields_of, join
 from splitcart_ingest.domain.read_barcodes import ReadBarcode, believable, effective, join_barcode
+from splitcart_ingest.domain.sync import parted
 from splitcart_ingest.store import SQL
 
 _SEPARATOR = "\x1f"  # joins a category path on its way into a text[] of a row: unnest flattens nested arrays
@@ -30,7 +31,8 @@ _SEPARATOR = "\x1f"  # joins a category path on its way into a text[] of a row: 
 class Sighting:
     """A ProductsObserved in columns: all that the fold needs of it, and the listings that are news.
 
-    `numbers` has None where a listing is news: `ListingBook.number` fills them in.
+    `numbers` has None where a listing is news: `ListingBook.number` fills them in. What is shown but not sold is
+    in no column; it may be news all the same, and then comes last.
     """
 
     scrape_id: UUID
@@ -71,7 +73,12 @@ class ListingBook:
         The one loop over every listing ever seen; it is kept flat.
         """
         known = self._entries.setdefault(company, {}).get
-        listings = event.listings
+        listings: Sequence[ObservedListing] = event.listings
+        prices = [o.price for o in listings]
+        unsold: Sequence[ObservedListing] = ()
+        if None in prices:
+            listings, unsold = parted(listings)
+            prices = [o.price for o in listings]
         numbers: list[int | None] = []
         news: list[ObservedListing] = []
         for o in listings:
@@ -85,11 +92,12 @@ class ListingBook:
                 numbers.append(None)
             else:
                 numbers.append(entry.number)
+        news.extend(unsold)
         return Sighting(
             event.scrape_id,
             event.batch,
             numbers,
-            [o.price for o in listings],
+            prices,
             [o.was_price for o in listings],
             [o.special for o in listings],
             news,

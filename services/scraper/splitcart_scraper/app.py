@@ -36,11 +36,12 @@ from splitcart_scraper.handlers.scrape import Scraper
 from splitcart_scraper.handlers.walk import Budget, Walker
 from splitcart_scraper.handlers.workers import Company, Strikes
 from splitcart_scraper.pace import Pace
-from splitcart_scraper.retailers import RETAILERS, retailer_of
+from splitcart_scraper.retailers import retailer_of
 from splitcart_scraper.retailers.coles_product import ColesProducts
 from splitcart_scraper.robots import Robots, agent_of
 from splitcart_scraper.settings import ScraperSettings
 from splitcart_scraper.store import SCHEMA
+from splitcart_scraper.store.budgets import Account
 from splitcart_scraper.store.claims import Terms
 from splitcart_scraper.store.tokens import PostgresRobots, PostgresTokens
 
@@ -48,8 +49,6 @@ log = structlog.get_logger()
 
 SERVICE: Final = "scraper"
 OUR_TOPICS: Final = tuple(t for t in ALL if SERVICE in t.producers or SERVICE in t.consumers)
-DISCOVERY_RETRY: Final = timedelta(seconds=30)
-"""Wall; when a discovery that was not complete is tried again."""
 PRODUCT_PAGES: Final[Mapping[str, ProductPages]] = {"coles": ColesProducts()}
 """The companies whose listings bear no barcodes, and whose product pages do."""
 
@@ -124,10 +123,11 @@ def company_of(
     retailer = retailer_of(name)
     lease = timedelta(seconds=settings.scraper_lease_seconds)
     base_url, finder_url = settings.base_url_of(name), settings.finder_url_of(name)
-    fetcher = _fetcher(made, name, base_url)
-    budget, requests_a_day = budget or Budget(), settings.scraper_budget_per_day.of(name)
+    account = _account(made, name)
+    fetcher = _fetcher(made, name, base_url, account)
     scraper = Scraper(
-        walker=Walker(retailer, fetcher, clock, budget),
+        walker=Walker(retailer, fetcher, clock, budget or Budget()),
+        account=account,
         pool=made.pool,
         clock=clock,
         prefix=settings.topic_prefix,
@@ -139,17 +139,16 @@ def company_of(
     )
     discovery = Discovery(
         retailer=retailer,
-        fetcher=fetcher if finder_url == base_url else _fetcher(made, name, finder_url),
+        fetcher=fetcher if finder_url == base_url else _fetcher(made, name, finder_url, account),
+        account=account,
         pool=made.pool,
         clock=clock,
         prefix=settings.topic_prefix,
         owner=made.owner,
         lease=lease,
         every=timedelta(hours=settings.scraper_discover_every_hours),
-        retry=DISCOVERY_RETRY,
+        retry=timedelta(seconds=settings.scraper_pause_seconds),
         entropy=made.entropy,
-        budget=budget,
-        requests_a_day=requests_a_day,
     )
     terms = Terms(
         owner=made.owner,
@@ -160,7 +159,7 @@ def company_of(
         rests=settings.rests,
         scope=scope,
         policy=settings.policy,
-        requests_a_day=requests_a_day,
+        requests_a_day=settings.scraper_budget_per_day.of(name),
     )
     return Company(
         name=name,
@@ -189,18 +188,18 @@ def pages_of(company: str) -> ProductPages:
 
 def barcodes_of(made: Parts, name: str) -> BarcodeReader:
     """The barcode pass of a company; ValueError for one that has none."""
-    settings = made.settings
+    settings, account = made.settings, _account(made, name)
     return BarcodeReader(
         company=name,
         pages=pages_of(name),
-        fetcher=_fetcher(made, name, settings.base_url_of(name)),
+        fetcher=_fetcher(made, name, settings.base_url_of(name), account),
         pool=made.pool,
         clock=made.clock,
         prefix=settings.topic_prefix,
         owner=made.owner,
         lease=timedelta(seconds=settings.scraper_lease_seconds),
         troubles=settings.scraper_network_errors,
-        requests_a_day=settings.scraper_budget_per_day.of(name),
+        account=account,
         entropy=made.entropy,
     )
 
@@ -211,7 +210,11 @@ def export_of(made: Parts, company: str, url: str) -> Export:
     return Export(_fetcher(made, "prefill", origin), origin, path, company)
 
 
-def _fetcher(made: Parts, company: str, address: str) -> Fetcher:
+def _account(made: Parts, company: str) -> Account:
+    return Account(company, made.pool, made.clock, made.settings.scraper_budget_per_day.of(company))
+
+
+def _fetcher(made: Parts, company: str, address: str, account: Account | None = None) -> Fetcher:
     """Requests to one host of a company, at that host's own pace; ContactError for a live one and no contact."""
     settings = made.settings
     settings.check_contact(address)
@@ -241,8 +244,9 @@ def _fetcher(made: Parts, company: str, address: str) -> Fetcher:
         max_bytes=settings.scraper_max_bytes,
         longest_gap_seconds=settings.scraper_longest_gap_seconds,
     )
-    visited = company in RETAILERS  # another gateway's API is not for its robots.txt to speak of
-    return Fetcher(company, address, made.client, pace, made.clock, patience, robots if visited else None)
+    # Another gateway's API is on no company's account, and not for its robots.txt to speak of.
+    visited = (None, None) if account is None else (robots, account.sent)
+    return Fetcher(company, address, made.client, pace, made.clock, patience, *visited)
 
 
 async def run(

@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import urljoin
 
 import httpx
+import structlog
 
 from splitcart_common.clock import Clock
 from splitcart_scraper import metrics
@@ -38,6 +39,8 @@ from splitcart_scraper.retailers.base import BotWallError, DriftError, Meaning, 
 from splitcart_scraper.revalidation import KeptAnswers
 from splitcart_scraper.robots import MOST_REDIRECTIONS, ROBOTS, Robots
 
+log = structlog.get_logger()
+
 __all__ = [
     "BadPage",
     "BotWall",
@@ -55,6 +58,7 @@ __all__ = [
 ]
 
 NOT_MODIFIED: Final = 304
+LONGEST_DETAIL: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,10 @@ def make_client(user_agent: str, timeout_seconds: float) -> httpx.AsyncClient:
 
 
 class Fetcher:
-    """Requests to one company's host, at its pace and within its robots.txt; None: without reading that."""
+    """Requests to one company's host, at its pace and within its robots.txt; None: without reading that.
+
+    `sent` is called for each request that goes out, robots.txt included.
+    """
 
     def __init__(
         self,
@@ -106,10 +113,11 @@ class Fetcher:
         clock: Clock,
         patience: Patience,
         robots: Robots | None = None,
+        sent: Callable[[], None] | None = None,
     ) -> None:
         self.pace = pace
         self._company, self._base_url, self._client = company, base_url, client
-        self._clock, self._patience, self._robots = clock, patience, robots
+        self._clock, self._patience, self._robots, self._sent = clock, patience, robots, sent
         self._kept = KeptAnswers()
         self._read_count = metrics.REQUESTS.labels(company, "read")
 
@@ -134,7 +142,9 @@ class Fetcher:
     async def _consult(self, robots: Robots, request: Request) -> Trouble | None:
         """Why robots.txt keeps us from a request, or why it cannot be read; None where the request may be made."""
         if not await robots.known(self._clock.now()):
-            trouble = await self._learn(robots)
+            await self.pace.ready(self._patience.longest_wait_seconds)
+            # With the host's token in hand: another process may have read it while we waited for that.
+            trouble = None if await robots.known(self._clock.now()) else await self._learn(robots)
             if trouble is not None and not robots.outdated(self._clock.now()):
                 return replace(trouble, detail=f"robots.txt could not be read: {trouble.detail}", requests=0)
         self.pace.keep_apart(robots.gap_seconds())
@@ -175,6 +185,8 @@ class Fetcher:
             detail = f"the host asked not to be asked for another {closed:.0f} s"
             return Throttled(detail, attempt - 1, retry_after=closed)
         requested_at, began = self._clock.now(), self._clock.wall()
+        if self._sent is not None:
+            self._sent()
         try:
             answer = await self._ask(request)
         finally:
@@ -204,6 +216,10 @@ class Fetcher:
             return BadPage(str(error))
         except DriftError as error:
             return Drifted(str(error))
+        except Exception as error:
+            # A mistake of ours that a page brings to light: it costs that page, not the other companies' workers.
+            log.exception("parser failed", url=self.url(request))
+            return BadPage(f"the parser failed on it: {type(error).__name__}: {error}"[:LONGEST_DETAIL])
         self._kept.remember(request, answer.headers, answer.body, value)
         return (value,)
 

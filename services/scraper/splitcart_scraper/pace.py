@@ -24,7 +24,8 @@ from splitcart_scraper.leases import HeartBeat
 POLL_SECONDS: Final = 0.1
 """Wall, between two looks at a token that another process holds."""
 BEAT_SECONDS: Final = 1.0
-"""Wall, between two renewals of a token held here, which tell whether another process waits for it."""
+"""Wall, between two renewals of a token held here, which tell whether another process waits for it; less where a
+third of the lease is less."""
 TIMER_SECONDS: Final = 0.001
 """What an event loop's timers resolve: a shorter wait is spent by yielding, a timer would make it this long."""
 LONGEST_CLOSED: Final = timedelta(days=1)
@@ -133,17 +134,22 @@ class Pace:
 
         Where more than so many wall seconds of that are left: they are returned, at once, and no request is due.
         """
-        if self._held_until is None or self._held_until <= self._clock.wall():
-            await self._take()
-        closed = self.closed_seconds()
-        if closed > longest_wait_seconds:
-            return closed
-        if closed > 0:
-            await asyncio.sleep(closed)
-        if self._last is not None:
-            gap = timedelta(seconds=self.gap_seconds)
-            await self._pass((self._last + gap - self._clock.now()).total_seconds())
-        return 0.0
+        while True:
+            if not self._held():
+                await self._take()
+            closed = self.closed_seconds()
+            if closed > longest_wait_seconds:
+                return closed
+            if closed > 0:
+                await asyncio.sleep(closed)
+            if self._last is not None:
+                gap = timedelta(seconds=self.gap_seconds)
+                await self._pass((self._last + gap - self._clock.now()).total_seconds())
+            if self._held():  # a process that was suspended meanwhile may have lost it
+                return 0.0
+
+    def _held(self) -> bool:
+        return self._held_until is not None and self._held_until > self._clock.wall()
 
     def done(self) -> None:
         """A request has ended, well or not: the gap begins."""
@@ -182,7 +188,8 @@ class Pace:
         self._held_since, self._held_until, self._waited_for = wall, wall + self._lease, held.waited_for
         self._inherit(held.trace)
         if self._beat is None or self._beat.lost.is_set():
-            self._beat = HeartBeat(f"the host {self.host}", BEAT_SECONDS, self._renew)
+            beat = min(BEAT_SECONDS, self._lease.total_seconds() / 3)
+            self._beat = HeartBeat(f"the host {self.host}", beat, self._renew)
 
     async def _renew(self) -> bool:
         """Hold on to the token; False, and it must be taken anew, where it was lost."""

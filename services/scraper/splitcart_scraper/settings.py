@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import Field, PlainSerializer, PlainValidator, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
@@ -117,6 +118,29 @@ class ScraperSettings(Settings):
             for company in companies:
                 retailer_of(str(company))
         return companies
+
+    @field_validator("scraper_base_url", "scraper_permission")
+    @classmethod
+    def _of_companies(cls, value: dict[str, str]) -> dict[str, str]:
+        for company in value:
+            retailer_of(company)
+        return value
+
+    @field_validator("scraper_budget_per_day")
+    @classmethod
+    def _budgets_of_companies(cls, value: DailyBudgets) -> DailyBudgets:
+        for company in value.own:
+            retailer_of(company)
+        return value
+
+    @field_validator("scraper_base_url")
+    @classmethod
+    def _web_addresses(cls, value: dict[str, str]) -> dict[str, str]:
+        for company, address in value.items():
+            parts = urlsplit(address)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError(f"{address!r} is no address for {company}: expected http(s)://host[:port][/path]")
+        return value
 
     @field_validator("scraper_policy")
     @classmethod

@@ -1,19 +1,21 @@
 """The outbox and its relay on the real broker and server: order, late commits, a dead leader, a dead broker."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError
 
 from splitcart_common import outbox
 from splitcart_common.kafka import ensure_topics, start_producer
-from splitcart_common.outbox import COMPRESS_BYTES, OutboxRow, Relay
+from splitcart_common.outbox import BATCH_BYTES, COMPRESS_BYTES, PASS_ON_BYTES, SCRATCH_BYTES, OutboxRow, Relay
 from splitcart_common.postgres import Pool, create_pool
-from splitcart_common.topics import PRODUCT_OBSERVED
+from splitcart_common.topics import MAX_BATCH_BYTES, PRODUCT_OBSERVED
 from splitcart_sandbox.stack import Stack
 from tests.integration.common.conftest import SCHEMA, eventually
 from tests.support.bus import Raw, read_topic
@@ -89,8 +91,8 @@ async def test_rows_are_published_in_order_per_key_and_deleted(broker, topic, po
 
 
 async def test_values_of_every_kind_arrive_as_they_were(broker, topic, pool, producer):
-    large = bytes(range(256)) * 40
-    assert len(large) > COMPRESS_BYTES
+    large, larger = bytes(range(256)) * 40, bytes(range(250)) * 8_000
+    assert COMPRESS_BYTES < len(large) < PASS_ON_BYTES < SCRATCH_BYTES < len(larger) < BATCH_BYTES
     rows = [
         row(topic, 0, "k", large),
         row(topic, 1, "k", None),
@@ -103,21 +105,76 @@ async def test_values_of_every_kind_arrive_as_they_were(broker, topic, pool, pro
         ),
         OutboxRow(topic, None, b"no key", [("number", b"4")]),
         OutboxRow(topic, b"k", b"", [("number", b"5"), ("nothing", None)]),
+        *(row(topic, n, key, larger[n:]) for n in range(6, 12) for key in ("k", "l", None)),
+        row(topic, 12, "k", larger * 2),
     ]
     await append(pool, rows)
-    assert [r["compressed"] for r in await pool.fetch("SELECT compressed FROM outbox ORDER BY id")] == [
-        True,
-        False,
-        False,
-        False,
-        False,
-        False,
-    ]
+    compressed = [r["compressed"] for r in await pool.fetch("SELECT compressed FROM outbox ORDER BY id")]
+    assert compressed == [True, *[False] * 5, *[True] * 19]
     async with relaying(pool, producer):
         await empty(pool)
     raws = await published(broker, topic)
     wanted = {(r.key, r.value, tuple(map(tuple, r.headers))) for r in rows}
     assert {(raw.key, raw.value, tuple(raw.headers)) for raw in raws} == wanted
+    assert len(raws) == len(rows)
+    assert numbers(raws, "l") == list(range(6, 12))
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=broker, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        again = [await anext(consumer) for _ in rows]
+    finally:
+        await consumer.stop()
+    found = {(r.key, r.value, tuple((name, value) for name, value in r.headers)) for r in again}
+    assert found == wanted
+
+
+async def test_a_key_is_where_any_producer_puts_it(broker, topic, pool, producer):
+    keys = [b"aldi:%d" % n for n in range(12)]
+    sent = {key: (await producer.send_and_wait(topic, b"0", key)).partition for key in keys}
+    await append(pool, [row(topic, 1, key.decode()) for key in keys])
+    async with relaying(pool, producer):
+        await empty(pool)
+    assert {(raw.key, raw.partition) for raw in await published(broker, topic)} == set(sent.items())
+    assert len(set(sent.values())) == PARTITIONS
+
+
+async def test_a_batch_the_broker_refuses_holds_up_what_follows_in_its_partition_only(
+    broker, topic, pool, producer
+):
+    keys = ["k0", "k1", "k2", "k3"]
+    huge = random.Random(7).randbytes(2 * MAX_BATCH_BYTES)
+    await append(
+        pool,
+        [
+            *(row(topic, n, key) for n, key in enumerate(keys)),
+            row(topic, 4, "k0", huge),
+            *(row(topic, n, key) for n, key in enumerate(keys, 5)),
+        ],
+    )
+    async with pool.acquire() as connection:
+        relay = Relay("tests", SCHEMA, pool, producer)
+        with pytest.raises(MessageSizeTooLargeError):
+            await relay.relay_once(connection)
+    sent = await published(broker, topic)
+    (held_up,) = {raw.partition for raw in sent if raw.key == b"k0"}
+    waiting = [
+        (r["key"].decode(), r["header_values"]) for r in await pool.fetch("SELECT * FROM outbox ORDER BY id")
+    ]
+    assert waiting[:2] == [("k0", [b"4"]), ("k0", [b"5"])]
+    beside = {raw.key for raw in sent if raw.partition == held_up}
+    assert {key.encode() for key, _ in waiting} <= beside
+    assert {raw.key for raw in sent if raw.partition != held_up}.isdisjoint(key.encode() for key, _ in waiting)
+    await pool.execute("DELETE FROM outbox WHERE header_values = $1", [b"4"])
+    # Another session: aiokafka has counted what was refused.
+    fresh = await start_producer(broker, "tests")
+    try:
+        async with relaying(pool, fresh):
+            await empty(pool)
+    finally:
+        await fresh.stop()
+    raws = await published(broker, topic)
+    for n, key in enumerate(keys):
+        assert unique(numbers(raws, key)) == [n, n + 5]
 
 
 async def test_rows_of_a_transaction_that_is_rolled_back_are_never_published(broker, topic, pool, producer):

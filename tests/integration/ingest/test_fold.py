@@ -62,6 +62,29 @@ async def test_what_changed_is_published_once_and_in_order(database, broker, top
     assert {(store, sku, price) for (store, sku), price in prices.items()} == expected.latest
 
 
+async def test_what_a_store_shows_but_does_not_sell_is_withdrawn(database, broker, topic_prefix):
+    """A tile without a price that can be had only lacks it; one that cannot be had is one of a thing gone."""
+    await ensure_topics(broker, topic_prefix, USED)
+    prices = {f"{sku:06}": sku for sku in range(100, 120)}
+    lacking, gone, out_of_stock, unknown = "000100", "000101", "000102", "000999"
+    after = prices | {lacking: None, gone: None, unknown: None}
+    log = scrape("aldi:G1", 1, prices)
+    log += scrape("aldi:G1", 2, after, gone=(gone, out_of_stock, unknown), names={unknown: "Acme"})
+    log += scrape("aldi:G1", 3, prices | {gone: None}, gone=(gone,), end="abandoned")
+    log += scrape("aldi:G2", 1, prices | {gone: None}, gone=(gone,), finished=False)
+    await publish(broker, topic_prefix, log)
+    async with running(settings(database, broker, topic_prefix)):
+        await caught_up(database, broker, topic_prefix)
+    found = await fold_in(database)
+    assert found == fold_of_log(broker, topic_prefix)
+    here = {sku: price for store, sku, price in found.latest if store == "aldi:G1"}
+    assert here == prices | {gone: None}
+    # It is described all the same, and is among what no scrape that is not full has seen.
+    assert {row[1]: row[3] for row in found.listings if row[1] == unknown} == {unknown: "Acme"}
+    seen = {(store, seq): set(skus) for store, seq, *_, skus in found.scrapes if skus is not None}
+    assert seen == {("aldi:G1", 3): set(prices) - {gone}, ("aldi:G2", 1): set(prices) - {gone}}
+
+
 async def test_bad_messages_go_to_the_dead_letters_and_the_rest_goes_on(database, broker, topic_prefix):
     await ensure_topics(broker, topic_prefix, USED)
     good = scrape("aldi:G1", 1, {"000001": 100, "000002": 200})

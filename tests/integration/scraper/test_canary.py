@@ -1,48 +1,30 @@
-"""The canary against the simulator, which answers as expected, and against an Aldi whose shapes have drifted."""
+"""The canary before an Aldi whose shapes have drifted: what it names, and with which exit code it leaves."""
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from splitcart_common.clock import ScaledClock
 from splitcart_sandbox.database import service_dsn
-from tests.support.scraper.cli import command
+from splitcart_scraper.commands import shell
+from tests.support.scraper.cli import command, spoken
 from tests.support.scraper.http import Asked, Reply, serving
-from tests.support.scraper.simulator import simulating
 from tests.support.scraper.tiny_aldi import TinyAldi, reply, service_point, tile
 
 pytestmark = pytest.mark.stack
 
-CLOCK = ScaledClock(datetime(2026, 9, 3, tzinfo=UTC), datetime.now(UTC), 1.0)
-
-
-@pytest.fixture(scope="module", params=["aldi", "iga"])
-def simulator(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
-    with simulating(request.param, CLOCK, stores=60, listings=600) as address:
-        yield request.param, f"{address}/{request.param}"
-
 
 async def canary(database: str, company: str, address: str, *more: str) -> tuple[int, dict[str, object]]:
-    return await command(
-        "canary", company, "--base-url", address, *more,
-        SPLITCART_POSTGRES_DSN=service_dsn(database, "scraper"), SPLITCART_SCRAPER_GAP_SECONDS="0",
-        SPLITCART_SCRAPER_BACKOFF_SECONDS="0.01",
-    )  # fmt: skip
+    """The command: exit code and JSON."""
+    return await command("canary", company, "--base-url", address, *more, **environment(database))
 
 
-async def test_the_simulators_shapes_are_those_that_are_expected(
-    database: str, simulator: tuple[str, str]
-) -> None:
-    code, said = await canary(database, *simulator)
-    assert said["pages"] == [
-        {**page, "verdict": "as-expected", "broken": [], "unseen": [], "drift": []}
-        for page in said["pages"]  # type: ignore[attr-defined] # JSON
-    ], said
-    assert (code, said["verdict"], said["company"]) == (0, "as-expected", simulator[0])
-    assert int(str(said["requests"])) <= 17
-    assert {page["page"] for page in said["pages"]} >= {"finder", "tree", "listing"}  # type: ignore[attr-defined]
+def environment(database: str) -> dict[str, str]:
+    return {
+        "SPLITCART_POSTGRES_DSN": service_dsn(database, "scraper"),
+        "SPLITCART_SCRAPER_GAP_SECONDS": "0",
+        "SPLITCART_SCRAPER_BACKOFF_SECONDS": "0.01",
+    }
 
 
 def whole_tile(number: int, **fields: object) -> dict[str, object]:
@@ -72,29 +54,31 @@ def price_renamed(tile: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "code", "seen"),
+    ("change", "verdict", "seen"),
     [
-        (id, 0, []),
-        (prices_as_text, 2, ["data[].price.amount kind"]),
-        (price_renamed, 2, ["data[].price.amount missing", "data[].price.value new"]),
-        (lambda tile: tile.pop("sku"), 2, ["data[].sku missing"]),
-        (lambda tile: tile.update(sku=str(tile["sku"])[6:]), 1, ["data[].sku kind"]),
-        (lambda tile: tile.pop("brandName"), 1, ["data[].brandName missing"]),
-        (lambda tile: tile.update(memberPrice=399), 1, ["data[].memberPrice new"]),
-        (lambda tile: tile.update(assets={"main": "x"}), 2, ["data[].assets kind"]),
-        (lambda tile: tile.update(sellingSize=280), 2, ["data[].sellingSize kind"]),
+        (id, "as-expected", []),
+        (prices_as_text, "broken", ["data[].price.amount kind"]),
+        (price_renamed, "broken", ["data[].price.amount missing", "data[].price.value new"]),
+        (lambda tile: tile.pop("sku"), "broken", ["data[].sku missing"]),
+        (lambda tile: tile.update(sku=str(tile["sku"])[6:]), "survived", ["data[].sku kind"]),
+        (lambda tile: tile.pop("brandName"), "survived", ["data[].brandName missing"]),
+        (lambda tile: tile.update(memberPrice=399), "survived", ["data[].memberPrice new"]),
+        (lambda tile: tile.update(assets={"main": "x"}), "broken", ["data[].assets kind"]),
+        (lambda tile: tile.update(sellingSize=280), "broken", ["data[].sellingSize kind"]),
     ],
 )  # fmt: skip
 async def test_drift_is_named_field_by_field(
-    database: str, change: Callable[[dict[str, object]], object], code: int, seen: list[str]
-) -> None:
+    database: str, monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[dict[str, object]], object], verdict: str, seen: list[str],
+) -> None:  # fmt: skip
     async with serving(Drifting(change)) as server:
-        found, said = await canary(database, "aldi", f"{server.url}/aldi")
+        words = ("canary", "aldi", "--base-url", f"{server.url}/aldi")
+        said = (await spoken(monkeypatch, *words, **environment(database))).content
     (listing,) = (page for page in said["pages"] if page["page"] == "listing")  # type: ignore[attr-defined] # JSON
     named = [f"{drift['path']} {drift['what']}" for drift in listing["drift"]]
     assert [one for one in named if one in seen] == seen, listing
-    assert found == code, listing
-    assert bool(listing["broken"]) == (code == 2)
+    assert said["verdict"] == verdict, listing
+    assert bool(listing["broken"]) == (verdict == "broken")
     for drift in listing["drift"]:
         assert set(drift) == {"path", "what", "expected", "seen", "share", "examples"}
     assert not any("search" in path for path in (asked.path for asked in server.asked) if path.endswith("tree"))
@@ -117,11 +101,28 @@ async def test_a_tree_and_a_finder_of_another_shape_are_breaking(database: str) 
         assert (code, said["verdict"]) == (2, "broken")
 
 
-async def test_a_retailer_that_cannot_be_looked_at_is_not_drift(database: str) -> None:
+async def test_a_retailer_that_cannot_be_looked_at_is_not_drift(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for answer in (Reply(403), Reply(500), Reply(429, b"", {"retry-after": "9999"})):
         async with serving(lambda asked, a=answer: Reply(404) if "robots" in asked.path else a) as server:
-            code, said = await canary(database, "aldi", f"{server.url}/aldi")
-        assert (code, said["verdict"]) == (3, "unseen"), said
+            words = ("canary", "aldi", "--base-url", f"{server.url}/aldi")
+            said = (await spoken(monkeypatch, *words, **environment(database))).content
+        assert said["verdict"] == "unseen"
+    code, said = await canary(database, "aldi", "http://127.0.0.1:9/aldi")
+    assert (code, said["verdict"]) == (3, "unseen")
+
+
+async def test_what_cannot_be_looked_at_for_want_of_a_store_or_a_server_is_not_drift_either(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("canary", "aldi", "--base-url", "http://127.0.0.1:9/aldi", "--store", "G7")
+    said = await spoken(monkeypatch, *words, **environment(database))
+    assert (said.code, "aldi:G7 is not known" in said.words) == (3, True)
+    monkeypatch.setattr(shell, "CONNECT_SECONDS", 0.3)
+    nowhere = environment(database) | {"SPLITCART_POSTGRES_DSN": "postgresql://x@127.0.0.1:9/x"}
+    said = await spoken(monkeypatch, *words, **nowhere)
+    assert (said.code, "there is no postgres" in said.words) == (3, True)
 
 
 async def test_what_an_operator_has_looked_into_can_be_learnt(database: str, tmp_path: Path) -> None:
@@ -133,4 +134,4 @@ async def test_what_an_operator_has_looked_into_can_be_learnt(database: str, tmp
         assert (code, said["verdict"]) == (0, "as-expected")
         code, said = await canary(database, "aldi", address, "--expect", f"{file}.gone")
         assert code == 2
-        assert "there is no file" in str(said["error"])
+        assert f"{file}.gone cannot be read" in str(said["error"])

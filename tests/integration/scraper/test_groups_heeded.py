@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from aiokafka import TopicPartition
 
-from splitcart_common.clock import ScaledClock
 from splitcart_common.envelope import Envelope
 from splitcart_common.events import (
     AnchorHandedOver,
@@ -34,7 +33,7 @@ from splitcart_scraper.handlers.messages import ScraperHandler
 from splitcart_scraper.store import SCHEMA, claims
 from splitcart_scraper.store.claims import Claim
 from tests.support.bus import publish, say
-from tests.support.scraper.cli import command
+from tests.support.scraper.cli import spoken
 from tests.support.scraper.clocks import START
 from tests.support.scraper.http import serving
 from tests.support.scraper.rig import Rig, later, rigged, settings_of
@@ -225,18 +224,16 @@ async def test_a_member_that_was_not_read_in_full_is_not_kept_resting(database: 
         assert (await standings(rig))[B] is Standing.RELEASED
 
 
-async def test_the_schedule_says_who_is_released_and_until_when(database: str) -> None:
+async def test_the_schedule_says_who_is_released_and_until_when(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with rigged(database) as rig:
         await rig.discover()
         await scrape_all(rig, 2)
         await hear(rig, confirmed(1, START))
-        now = START + timedelta(hours=1)
-        environment = {
-            "SPLITCART_POSTGRES_DSN": rig.made.settings.postgres_dsn,
-            "SPLITCART_CLOCK": str(ScaledClock(now, datetime.now(UTC), 1.0)),
-        }
-        code, said = await command("schedule", "show", "aldi", **environment)
-        assert code == 0
+        rig.clock.at = START + timedelta(hours=1)
+        environment = rig.environment()
+        said = (await spoken(monkeypatch, "schedule", "show", "aldi", **environment)).content
         assert [one["store"] for one in said["next"]] == [C]  # type: ignore[attr-defined] # JSON
         until_turn, five_days = "2026-09-01T14:00:00+00:00", "2026-09-06T08:00:00+00:00"
         released = {"standing": "released", "due_at": five_days, "anchor": A, "confirmed_at": START.isoformat()}
@@ -245,8 +242,13 @@ async def test_the_schedule_says_who_is_released_and_until_when(database: str) -
             {"store": B, **released},
         ]
         assert {k: n for k, n in said["stores"].items() if n} == {"due": 1, "fresh": 1, "released": 1}  # type: ignore[attr-defined] # JSON
-        code, said = await command("schedule", "explain", B, **environment)
-        assert (code, said["standing"], said["anchor"], said["due_at"]) == (0, "released", A, five_days)
+        told = await spoken(monkeypatch, "schedule", "explain", B, **environment)
+        assert (told.content["standing"], told.content["anchor"], told.content["due_at"]) == (
+            "released",
+            A,
+            five_days,
+        )
+        assert f"is released under {A} since 2026-09-01T08:00:00+00:00, which lapses 2026-09-08" in told.words
 
 
 async def until(pool: Pool, sql: str) -> None:

@@ -1,21 +1,18 @@
 """What looks wrong as a whole waits for an operator, who publishes it or gives it up: on a real stack."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 
-from splitcart_common.clock import ScaledClock
 from splitcart_common.events import ProductsObserved, ScrapeAbandoned, ScrapeCompleted, ScrapeStarted
 from splitcart_common.topics import PRODUCT_OBSERVED
 from splitcart_scraper.domain.guards import ENOUGH
-from splitcart_scraper.domain.schedule import NothingDue
 from splitcart_scraper.handlers.observer import Finished
 from splitcart_scraper.store import claims, judged, known, runs
 from splitcart_scraper.store.claims import Claim
 from tests.support.bus import read_events
-from tests.support.scraper.cli import command
+from tests.support.scraper.cli import spoken
 from tests.support.scraper.clocks import START
 from tests.support.scraper.http import Reply
 from tests.support.scraper.rig import Rig, later, rigged
@@ -79,6 +76,16 @@ async def test_one_price_everywhere_is_quarantined_at_the_first_visit(database: 
         await rig.discover()
         assert (await rig.scrape()).quarantined == "one price everywhere: 150 listings at 250 cents"
         assert await known.load(rig.made.pool, STORE) is None
+
+
+async def test_one_page_of_another_shape_is_quarantined_with_its_address(database: str) -> None:
+    async with rigged(database, town()) as rig:
+        rig.aldi.shelves[BREAD] = [tile(n, 250) for n in range(500, 528)] + [tile(n, "2.50") for n in (528, 529)]
+        await rig.discover()
+        why = str((await rig.scrape()).quarantined)
+        assert why.startswith("parse budget: 2 of the 30 tiles of one page (6.7%) could not be read")
+        assert f"categoryKey={BREAD}" in why
+        assert await rig.said() == []
 
 
 async def test_a_part_too_small_to_compare_does_not_take_the_place_of_what_is_known(database: str) -> None:
@@ -162,27 +169,21 @@ async def test_while_a_worker_has_the_store_in_hand_the_older_scrape_comes_first
         assert started == sorted(started)
 
 
-def environment(rig: Rig, broker: str, prefix: str) -> dict[str, str]:
-    return {
-        "SPLITCART_POSTGRES_DSN": rig.made.settings.postgres_dsn,
-        "SPLITCART_KAFKA_BOOTSTRAP": broker,
-        "SPLITCART_TOPIC_PREFIX": prefix,
-        "SPLITCART_CLOCK": str(ScaledClock(rig.clock.now(), datetime.now(UTC), 1.0)),
-    }
-
-
-async def test_the_verbs(database: str, broker: str, topic_prefix: str) -> None:
+async def test_the_verbs(database: str, broker: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with rigged(database, town(), topic_prefix=topic_prefix) as rig:
         scrape = str(await quarantined(rig))
-        told = environment(rig, broker, topic_prefix)
 
-        code, said = await command("scrapes", "list", "aldi", **told)
+        async def say(*words: str) -> tuple[int, dict[str, object]]:
+            said = await spoken(monkeypatch, "scrapes", *words, **rig.environment(broker, topic_prefix))
+            return said.code, said.content
+
+        code, said = await say("list", "aldi")
         assert (code, [one["state"] for one in said["scrapes"]]) == (0, ["quarantined", "completed"])  # type: ignore[attr-defined] # JSON
-        code, said = await command("scrapes", "list", "--state", "quarantined", **told)
+        code, said = await say("list", "--state", "quarantined")
         assert [(one["scrape_id"], one["store"]) for one in said["scrapes"]] == [(scrape, STORE)]  # type: ignore[attr-defined] # JSON
-        assert (await command("scrapes", "list", "coles", **told))[1] == {"scrapes": []}
+        assert (await say("list", "coles"))[1] == {"scrapes": []}
 
-        code, said = await command("scrapes", "show", scrape, "-n", "2", **told)
+        code, said = await say("show", scrape, "-n", "2")
         assert (code, said["state"], said["listings"], said["refused"]) == (0, "quarantined", 150, 0)
         moved = said["moved"]
         assert isinstance(moved, dict)
@@ -190,26 +191,28 @@ async def test_the_verbs(database: str, broker: str, topic_prefix: str) -> None:
         first = {"sku": f"{1:018}", "name": "Thing 1", "before": 101, "now": 201}
         assert (len(moved["sample"]), moved["sample"][0]) == (2, first)
 
-        code, said = await command("scrapes", "accept", scrape, **told)
+        code, said = await say("accept", scrape)
         assert (code, said["store"], said["published"]) == (0, STORE, 150)
         events = [event for _, _, event in read_events(broker, topic_prefix, PRODUCT_OBSERVED)]
         assert [type(event) for event in events] == [ScrapeStarted, ProductsObserved, ScrapeCompleted]
         for verb in ("accept", "reject"):
-            code, said = await command("scrapes", verb, scrape, **told)
+            code, said = await say(verb, scrape)
             assert (code, "not quarantined but completed" in str(said["error"])) == (1, True)
-        code, said = await command("scrapes", "show", str(UUID(int=5)), **told)
+        code, said = await say("show", str(UUID(int=5)))
         assert (code, "there is no scrape" in str(said["error"])) == (1, True)
-        assert (await command("scrapes", "accept", "G001", **told))[0] == 2
+        assert (await say("accept", "G001"))[0] == 2
 
 
 async def test_what_is_rejected_leaves_a_trace_in_the_log_and_no_price(
-    database: str, broker: str, topic_prefix: str
+    database: str, broker: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with rigged(database, town(), topic_prefix=topic_prefix) as rig:
         scrape = await quarantined(rig)
-        told = environment(rig, broker, topic_prefix)
-        code, said = await command("scrapes", "reject", str(scrape), "--why", "it was Coles' prices", **told)
-        assert (code, said["store"]) == (0, STORE)
+        told = rig.environment(broker, topic_prefix)
+        words = ("scrapes", "reject", str(scrape), "--why", "it was Coles' prices")
+        assert (
+            await spoken(monkeypatch, *words, **told)
+        ).words == f"{STORE}: rejected; its prices stay as they were"
         messages = read_events(broker, topic_prefix, PRODUCT_OBSERVED)
         started, abandoned = (event for _, _, event in messages)
         assert isinstance(started, ScrapeStarted)
@@ -222,72 +225,22 @@ async def test_what_is_rejected_leaves_a_trace_in_the_log_and_no_price(
         kept = await known.load(rig.made.pool, STORE)
         assert kept is not None
         assert kept.started_at == START, "what is known is still what was published"
-        code, said = await command("scrapes", "show", str(scrape), **told)
-        assert (code, said["state"], said["listings"]) == (0, "rejected", 150)
+        said = (await spoken(monkeypatch, "scrapes", "show", str(scrape), **told)).content
+        assert (said["state"], said["listings"]) == ("rejected", 150)
         assert "refusals" not in said
 
 
-async def test_refused_tiles_are_shown_with_their_page(database: str, broker: str, topic_prefix: str) -> None:
-    async with rigged(database, topic_prefix=topic_prefix) as rig:
+async def test_refused_tiles_are_shown_with_their_page(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with rigged(database) as rig:
         await rig.discover()
         rig.aldi.shelves[BREAD] = [tile(n, "2.50") for n in range(66, 111)]
         scrape = (await rig.scrape()).claim.run.scrape_id
-        code, said = await command("scrapes", "show", str(scrape), **environment(rig, broker, topic_prefix))
-        assert code == 0
-        refusals = said["refusals"]
+        shown = await spoken(monkeypatch, "scrapes", "show", str(scrape), **rig.environment())
+        said, refusals = shown.content, shown.content["refusals"]
+        assert "refused: 45 price-not-a-number" in shown.words
         assert isinstance(refusals, dict)
         assert refusals["reasons"] == {"price-not-a-number": 45}
         assert len(refusals["sample"]) == 10
         assert BREAD in refusals["sample"][0]["url"]
         assert isinstance(said["moved"], dict)
         assert said["moved"]["since"] is None
-
-
-async def requests_made(rig: Rig) -> int:
-    made: int = await rig.made.pool.fetchval("SELECT requests FROM requests_made WHERE company = 'aldi'")
-    return made
-
-
-async def test_over_budget_no_new_scrape_begins_and_one_that_has_begun_goes_on(
-    database: str, broker: str, topic_prefix: str
-) -> None:
-    async with rigged(database, scraper_budget_per_day="12", topic_prefix=topic_prefix) as rig:
-        await rig.discover()
-        finding = await requests_made(rig)
-        assert 0 < finding < 5, "the requests of a discovery count too"
-        assert (await rig.scrape()).tally.requests == 7
-        assert await requests_made(rig) == finding + 7
-        begun = await rig.claim()
-        assert isinstance(begun, Claim)
-        await claims.interrupt(rig.made.pool, begun.owner, rig.clock.wall(), begun.store)
-        assert (await rig.scrape()).claim.run.scrape_id == begun.run.scrape_id
-        nothing = await rig.claim()
-        assert isinstance(nothing, NothingDue)
-        made = await requests_made(rig)
-        assert made == finding + 14
-        assert nothing.why.startswith(f"over budget: {made} of the 12 requests of 2026-09-01 (UTC) are made")
-        assert nothing.next_due_at == datetime(2026, 9, 2, tzinfo=UTC)
-        assert await rig.company.discovery.if_due() is None
-
-        told = environment(rig, broker, topic_prefix) | {"SPLITCART_SCRAPER_BUDGET_PER_DAY": "aldi=12"}
-        _, said = await command("schedule", "show", "aldi", **told)
-        assert said["today"] == {
-            "day": "2026-09-01", "requests": made, "budget": 12, "next_day_at": "2026-09-02T00:00:00+00:00",
-        }  # fmt: skip
-        assert str(said["why"]).startswith("over budget")
-        _, said = await command("schedule", "policy", **told)
-        assert (said["policy"], list(said["budgets"])) == ("oldest", ["aldi", "coles", "woolworths", "iga"])  # type: ignore[call-overload] # JSON
-        assert said["budgets"]["aldi"]["requests"] == made  # type: ignore[index] # JSON
-        assert said["budgets"]["iga"]["budget"] is None  # type: ignore[index] # JSON
-
-        later(rig, hours=16)
-        assert (await rig.scrape()).ending == "completed", "a new day"
-
-
-async def test_a_begun_scrape_is_finished_though_it_spends_the_budget(database: str) -> None:
-    async with rigged(database, scraper_budget_per_day="5") as rig:
-        await rig.discover()
-        assert (await rig.scrape()).tally.requests == 7
-        assert isinstance(await rig.claim(), NothingDue)
-        asked_for = await claims.claim_store(rig.made.pool, "aldi:G003", rig.company.terms_of(1), rig.made.entropy)
-        assert isinstance(asked_for, Claim), "an operator may"

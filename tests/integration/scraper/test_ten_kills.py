@@ -49,7 +49,7 @@ class Killer(Silent):
             raise KilledError
 
 
-@pytest.fixture(scope="module", params=["aldi", "iga"])
+@pytest.fixture(scope="module", params=["aldi", "coles", "woolworths", "iga"])
 def simulator(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
     with simulating(request.param, SLOW, stores=3, listings=1500) as address:
         yield request.param, address

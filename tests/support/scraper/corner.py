@@ -24,8 +24,18 @@ from splitcart_scraper.retailers.base import (
     Request,
     Session,
 )
-from splitcart_scraper.retailers.reading import decode, decode_tile, degrees, line, raw_hash
+from splitcart_scraper.retailers.reading import (
+    addressed,
+    counted_out,
+    decode,
+    decode_tile,
+    degrees,
+    line,
+    page_of,
+    raw_hash,
+)
 
+PER_PAGE: Final = 20
 PROMOTIONAL: Final = frozenset(("deals",))
 """Aisles whose goods are in another one too."""
 
@@ -131,10 +141,10 @@ class Corner:
     def next_page(self, session: Session, category: Category, read: Sequence[PageContent]) -> Request | Ended:
         """The next page by number, until as many tiles are read as the shop counts; past the end is a 404."""
         seen, total = sum(page.tiles for page in read), read[-1].total if read else None
-        if total is not None and seen >= total:
+        if read and counted_out(seen, read[-1].tiles, PER_PAGE, total):
             return Ended()
         if read and read[-1].tiles == 0:
-            return Ended(f"it ended at {seen} of {total}")
+            return Ended() if total is None or seen >= total else Ended(f"it ended at {seen} of {total}")
         return Request(
             f"/stores/{session.store_id}/aisles/{category.key}?page={len(read) + 1}",
             meanings={404: Meaning.PAST_END},
@@ -145,12 +155,7 @@ class Corner:
         page = decode(PAGES, body)
         if str(page.store) != context.session.store_id:
             raise DriftError(f"asked for store {context.session.store_id}, the page is of store {page.store}")
-        tiles = [_tile(bytes(raw), context) for raw in page.goods]
-        return PageContent(
-            tuple(tile for tile in tiles if isinstance(tile, ObservedListing)),
-            tuple(tile for tile in tiles if isinstance(tile, Refusal)),
-            page.count,
-        )
+        return page_of((_tile(bytes(raw), context) for raw in page.goods), page.count)
 
 
 def _tile(raw: bytes, context: PageContext) -> ObservedListing | Refusal:
@@ -182,7 +187,7 @@ def _leaves(aisle: Aisle, above: tuple[str, ...]) -> list[Category]:
         return []
     path = (*above, clean_text(aisle.title))
     if not aisle.aisles:
-        return [Category(aisle.code, path)]
+        return [Category(addressed(aisle.code), path)]
     return [leaf for child in aisle.aisles for leaf in _leaves(child, path)]
 
 

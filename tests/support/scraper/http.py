@@ -20,11 +20,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request: path, query, lower-case headers."""
+    """One request: path, query, lower-case headers; `target` is path and query as they came."""
 
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    method: str = "GET"
+    target: str = ""
+    body: bytes = b""
 
 
 Answering = Callable[[Asked], Reply]
@@ -48,9 +51,11 @@ async def serving(answer: Answering, delay: float = 0.0) -> AsyncIterator[Server
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 lines = head.decode().split("\r\n")
-                target = urlsplit(lines[0].split(" ")[1])
+                method, where, _ = lines[0].split(" ")
+                target = urlsplit(where)
                 headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in lines[1:] if line)}
-                asked = Asked(target.path, dict(parse_qsl(target.query)), headers)
+                body = await reader.readexactly(int(headers.get("content-length", 0)))
+                asked = Asked(target.path, dict(parse_qsl(target.query)), headers, method, where, body)
                 server.asked.append(asked)
                 server.in_hand += 1
                 server.most_in_hand = max(server.most_in_hand, server.in_hand)

@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from uuid import UUID
 
 from cramjam import zstd
 
+from splitcart_common.clock import ScaledClock
 from splitcart_common.codec import decode
 from splitcart_common.envelope import Envelope
 from splitcart_common.events import Event
@@ -101,6 +102,23 @@ class Rig:
         """The state of a run."""
         found: str = await self.made.pool.fetchval("SELECT state FROM runs WHERE scrape_id = $1", scrape)
         return found
+
+    async def requests_made(self) -> int:
+        """What is on the company's account, of all days."""
+        made: int = await self.made.pool.fetchval("SELECT coalesce(sum(requests), 0)::int FROM requests_made")
+        return made
+
+    def environment(self, broker: str = "127.0.0.1:9", prefix: str = "splitcart") -> dict[str, str]:
+        """The variables for a command of its own process: the same stack, retailer and virtual time."""
+        return {
+            "SPLITCART_POSTGRES_DSN": self.made.settings.postgres_dsn,
+            "SPLITCART_KAFKA_BOOTSTRAP": broker,
+            "SPLITCART_TOPIC_PREFIX": prefix,
+            "SPLITCART_CLOCK": str(ScaledClock(self.clock.now(), datetime.now(UTC), 1.0)),
+            "SPLITCART_SCRAPER_BASE_URL_ALDI": self.made.settings.base_url_of("aldi"),
+            "SPLITCART_SCRAPER_GAP_SECONDS": "0",
+            "SPLITCART_SCRAPER_BACKOFF_SECONDS": "0.01",
+        }
 
     async def hush(self, topic: Topic = STORES) -> None:
         """Forget what waits for a topic."""

@@ -12,8 +12,11 @@ from splitcart_common.clock import ScaledClock
 
 
 @contextmanager
-def simulating(company: str, clock: ScaledClock, *, stores: int, listings: int) -> Iterator[str]:
-    """Its address, with one small company in it; ends with the block."""
+def simulating(company: str, clock: ScaledClock, *, stores: int, listings: int, **more: str) -> Iterator[str]:
+    """Its address, with one small company in it (or several, comma separated); ends with the block.
+
+    `more` are further settings by the end of their name, as in ``crawl_delay_seconds="2"``.
+    """
     variables = {
         "SPLITCART_CLOCK": str(clock),
         "SPLITCART_SIMULATOR_PORT": "0",
@@ -21,6 +24,7 @@ def simulating(company: str, clock: ScaledClock, *, stores: int, listings: int) 
         "SPLITCART_SIMULATOR_STORES": str(stores),
         "SPLITCART_SIMULATOR_LISTINGS": str(listings),
         "SPLITCART_SIMULATOR_LATENCY_SECONDS": "0",
+        **{f"SPLITCART_SIMULATOR_{name.upper()}": value for name, value in more.items()},
     }
     command = [sys.executable, "-m", "splitcart_sandbox.retailers"]
     process = subprocess.Popen(command, env=os.environ | variables, stdout=subprocess.PIPE)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from splitcart_ingest.domain.sync import is_full
+from splitcart_ingest.domain.sync import is_full, parted
+from tests.support.ingest import listing
 
 HUNDRED = frozenset(range(100))
 
@@ -36,3 +37,9 @@ def test_three_partials_that_differ_by_more_than_two_in_a_hundred_are_not():
     assert not is_full(97, frozenset(range(97)), 1000, [HUNDRED, HUNDRED])
     # Each is near the next, but not all three.
     assert not is_full(50, frozenset(range(2, 52)), 1000, [frozenset(range(50)), frozenset(range(1, 51))])
+
+
+def test_what_has_no_price_and_cannot_be_had_is_not_sold():
+    priced, out_of_stock = listing("1", 100), listing("2", 200, available=False)
+    unpriced, gone = listing("3", None), listing("4", None, available=False)
+    assert parted((gone, priced, unpriced, out_of_stock)) == ([priced, unpriced, out_of_stock], [gone])

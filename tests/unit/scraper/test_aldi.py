@@ -1,5 +1,6 @@
 """Every quirk of retailers.md §1 on pages of our own making."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -57,6 +58,24 @@ def test_was_price_is_read_from_text_and_makes_a_special(listings: dict[str, Obs
     assert (listings["000000000000200998"].was_price, listings["000000000000200998"].special) == (599, "special")
     assert (listings["000000000000300001"].was_price, listings["000000000000300001"].special) == (None, "none")
     assert listings["000000000000300002"].was_price is None, "a word is no price"
+
+
+@pytest.mark.parametrize("before", [None, "$0.00", "$4.69", "$4.68", "4.70 each", 599, "9" * 30])
+def test_a_price_before_that_is_not_above_the_price_is_none(before: object) -> None:
+    tile = {"sku": "000000000000000001", "name": "Rolls", "price": {"amount": 469, "wasPriceDisplay": before}}
+    (rolls,) = ALDI.parse(json.dumps({"data": [tile]}).encode(), PageContext(SESSION, CATEGORY, 1)).listings
+    assert (rolls.price, rolls.was_price, rolls.special) == (469, None, "none")
+
+
+def test_a_product_that_is_repeated_on_a_page_counts_once() -> None:
+    tiles = [{"sku": f"{n:018}", "name": f"Thing {n}", "price": {"amount": 100 + n}} for n in (1, 2, 1, 3, 2)]
+    found = ALDI.parse(json.dumps({"data": tiles}).encode(), PageContext(SESSION, CATEGORY, 1))
+    assert [listing.price for listing in found.listings] == [101, 102, 103]
+    assert found.tiles == 3, "or the next page would begin behind products that were not shown"
+
+
+def test_there_is_no_barcode_anywhere(listings: dict[str, ObservedListing]) -> None:
+    assert {listing.barcode for listing in listings.values()} == {None}
 
 
 def test_unit_price_and_what_it_is_for(listings: dict[str, ObservedListing]) -> None:

@@ -7,6 +7,8 @@ import pytest
 from splitcart_scraper.domain.budgets import DailyBudgets, Spent, day_of
 from splitcart_scraper.domain.schedule import NothingDue, over_budget
 from splitcart_scraper.settings import ScraperSettings
+from splitcart_scraper.store.budgets import Account
+from tests.support.scraper.clocks import TwoHands
 
 
 def test_one_for_all_or_one_a_company() -> None:
@@ -28,6 +30,12 @@ def test_the_setting_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatc
     settings = ScraperSettings()
     assert settings.scraper_budget_per_day.of("iga") == 5
     assert ScraperSettings(**settings.model_dump()).scraper_budget_per_day == settings.scraper_budget_per_day
+
+
+def test_a_budget_for_a_company_there_is_none_of_is_no_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPLITCART_SCRAPER_BUDGET_PER_DAY", "igga=5")
+    with pytest.raises(ValueError, match="there is no retailer 'igga'"):
+        ScraperSettings()
 
 
 def test_an_unknown_policy_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,3 +61,33 @@ def test_it_is_over_when_it_is_reached_and_says_when_the_next_day_begins() -> No
     assert nothing.why.startswith("over budget: 100 of the 100 requests of 2026-09-30 (UTC) are made")
     assert nothing.next_due_at == datetime(2026, 10, 1, tzinfo=UTC)
     assert nothing.next_lease_end_at == lease, "a scrape whose worker died goes on, budget or not"
+
+
+class Book:
+    """A pool that writes down what it is told, unless it is `down`."""
+
+    def __init__(self) -> None:
+        self.written, self.down = list[tuple[object, ...]](), False
+
+    async def execute(self, _query: str, *row: object) -> None:
+        if self.down:
+            raise ConnectionError
+        self.written.append(row)
+
+
+async def test_a_request_is_on_the_day_it_goes_out_and_none_is_lost_to_an_outage() -> None:
+    clock, book = TwoHands(datetime(2026, 9, 1, 23, 59, 59, tzinfo=UTC)), Book()
+    account = Account("aldi", book, clock, 5)  # type: ignore[arg-type] # what it asks of a pool
+    account.sent()
+    clock.at += timedelta(seconds=2)
+    account.sent()
+    account.sent()
+    book.down = True
+    with pytest.raises(ConnectionError):
+        await account.book()
+    assert book.written == []
+    book.down = False
+    account.sent()
+    await account.book()
+    await account.book()
+    assert book.written == [("aldi", date(2026, 9, 1), 1), ("aldi", date(2026, 9, 2), 3)]

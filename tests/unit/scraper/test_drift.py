@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from splitcart_scraper.commands.canary import expectations
@@ -94,6 +94,7 @@ values = st.recursive(
 )
 
 
+@example([{"?": None, "x[]": 1, "": 2, "a.b": [{"?": 3}]}], [])
 @given(st.lists(values, max_size=4), st.lists(values, max_size=4))
 def test_what_was_learnt_is_expected(first: list[object], second: list[object]) -> None:
     once = learnt(EXPECTED, profile(first))

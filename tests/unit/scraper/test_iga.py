@@ -107,6 +107,13 @@ def test_an_image_may_be_missing_and_is_asked_for_in_a_smaller_size(listings: di
     assert [listings[sku].image_url for sku in ("180000002203", "300001", "300003", "300004")] == [None] * 4
 
 
+def test_a_product_that_is_repeated_on_a_page_counts_once() -> None:
+    items = ",".join(f'{{"sku":"{n}","name":"A","priceNumeric":{n}}}' for n in (1, 2, 1, 3, 2))
+    found = IGA.parse(f'{{"items":[{items}]}}'.encode(), PageContext(SESSION, CATEGORY, 1))
+    assert [listing.price for listing in found.listings] == [100, 200, 300]
+    assert found.tiles == 3, "or the next page would begin behind products that were not shown"
+
+
 def test_what_else_a_tile_says(page: PageContent, listings: dict[str, ObservedListing]) -> None:
     plums = listings["80060092"]
     assert plums.url == "https://www.igashop.com.au/product/black-plums-80060092"

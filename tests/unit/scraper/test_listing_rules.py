@@ -76,7 +76,7 @@ def test_what_is_observed_passes_the_events_own_validation() -> None:
 
 def test_the_first_category_wins() -> None:
     pages = [PageContent((listing("a", 1), listing("b", 1))), PageContent((listing("b", 2, 999), listing("c", 2)))]
-    assert [(seen.sku, seen.price) for seen in distinct(pages)] == [("a", 100), ("b", 100), ("c", 100)]
+    assert [(sku, seen.price) for sku, seen in distinct(pages).items()] == [("a", 100), ("b", 100), ("c", 100)]
 
 
 def test_batches_hold_200_and_know_their_pages() -> None:

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import pytest
+
 from splitcart_common.events import (
     ObservedListing,
     ProductsObserved,
@@ -12,7 +14,7 @@ from splitcart_common.events import (
     ScrapeStarted,
 )
 from splitcart_common.ids import batch_id, derived_id
-from splitcart_scraper.domain.guards import objection
+from splitcart_scraper.domain.guards import objection, page_objection
 from splitcart_scraper.domain.listing import PageContent, Refusal, RefusalReason
 from splitcart_scraper.domain.scrape import (
     Abandoned,
@@ -170,6 +172,30 @@ def test_more_than_five_per_cent_unreadable_is_objected_to() -> None:
 
     assert with_refused(5) is None
     assert "6 of 100 tiles (6.0%)" in str(with_refused(6))
+
+
+@pytest.mark.parametrize(
+    ("tiles", "refused", "reason", "judged"),
+    [
+        (30, 1, RefusalReason.MALFORMED, None),
+        (30, 2, RefusalReason.MALFORMED, "2 of the 30 tiles of one page (6.7%) could not be read"),
+        (40, 2, RefusalReason.NAME_MISSING, None),
+        (40, 3, RefusalReason.PRICE_NOT_A_NUMBER, "3 of the 40 tiles of one page (7.5%) could not be read"),
+        (30, 9, RefusalReason.PRICE_ZERO, None),
+        (19, 9, RefusalReason.MALFORMED, None),
+    ],
+)
+def test_one_page_of_another_shape_is_objected_to(
+    tiles: int, refused: int, reason: RefusalReason, judged: str | None
+) -> None:
+    refusals = tuple(Refusal(reason, "", str(n)) for n in range(refused))
+    good = tuple(listing(n, 1) for n in range(tiles - refused))
+    many = [page(n, 0, PageContent(tuple(listing(n * 100 + m, 1) for m in range(48)))) for n in range(1, 11)]
+    pages = [*many, page(11, 1, PageContent(good, refusals))]
+    assert objection(tally(RUN, pages), {}, None) is None, "the scrape as a whole is within its budget"
+    found = page_objection(pages)
+    assert found is None if judged is None else str(found).startswith(f"parse budget: {judged}")
+    assert found is None or found.endswith(pages[-1].url)
 
 
 def test_all_prices_zero_is_objected_to() -> None:

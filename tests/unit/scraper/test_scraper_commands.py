@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -76,3 +77,51 @@ def test_every_verb_teaches(verb: str) -> None:
     assert result.exit_code == 0
     assert "--json" in result.stdout
     assert "--dev" in result.stdout
+
+
+def test_the_readme_shows_every_verb_at_work() -> None:
+    readme = (Path(__file__).parents[3] / "services" / "scraper" / "README.md").read_text("utf-8")
+    groups = {group.name: group.typer_instance for group in app.registered_groups}
+    verbs = [(command.name or command.callback.__name__, "") for command in app.registered_commands]  # type: ignore[union-attr] # there is one
+    verbs += [
+        (name or "", verb.name or "") for name, group in groups.items() for verb in group.registered_commands
+    ]  # type: ignore[union-attr] # as made here
+    assert len(verbs) == 13
+    shown = [" ".join(filter(None, verb)) for verb in verbs]
+    assert [verb for verb in shown if f"$ splitcart {verb}" not in readme] == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"SPLITCART_SCRAPER_BUDGET_PER_DAY": "lots"}, "SPLITCART_SCRAPER_BUDGET_PER_DAY: 'lots' is no budget"),
+        (
+            {"SPLITCART_SCRAPER_BUDGET_PER_DAY": "igga=5"},
+            "SPLITCART_SCRAPER_BUDGET_PER_DAY: there is no retailer 'igga'",
+        ),
+        (
+            {"SPLITCART_SCRAPER_BASE_URL_ALDY": "http://x"},
+            "SPLITCART_SCRAPER_BASE_URL: there is no retailer 'aldy'",
+        ),
+        (
+            {"SPLITCART_SCRAPER_WORKERS": "0"},
+            "SPLITCART_SCRAPER_WORKERS: Input should be greater than or equal to 1",
+        ),
+        ({"SPLITCART_SCRAPER_POLICY": "newest"}, "SPLITCART_SCRAPER_POLICY: there is no policy 'newest'"),
+    ],
+)
+def test_a_wrong_setting_is_named_as_it_is_in_the_environment(
+    variables: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    result = RUNNER.invoke(app, ["schedule", "show", "aldi", "--json"])
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["error"].startswith(message)
+
+
+@pytest.mark.parametrize("address", ["simulator:8090/aldi", "ftp://host", "https://", "aldi"])
+def test_a_wrong_address_is_explained(address: str) -> None:
+    result = RUNNER.invoke(app, ["scrape", "aldi", "--base-url", address, "--json"])
+    assert result.exit_code == 2
+    assert f"{address!r} is no address for aldi: expected http(s)://host" in json.loads(result.stdout)["error"]

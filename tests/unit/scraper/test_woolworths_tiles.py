@@ -183,6 +183,13 @@ def test_advertisements_and_marketplace_goods_are_no_listings() -> None:
     assert parse(fixture("past_end.json")) == PageContent(total=0)
 
 
+def test_a_product_that_is_repeated_on_a_page_counts_once() -> None:
+    page = json.loads(fixture("page.json"))
+    once = parse(json.dumps(page).encode())
+    page["Bundles"] += page["Bundles"][:6]
+    assert parse(json.dumps(page).encode()) == once
+
+
 def test_a_bundle_of_several_products_is_read_whole() -> None:
     page = json.loads(fixture("page.json"))
     first, second, *_ = (b["Products"][0] for b in page["Bundles"] if not b["Products"][0]["AdStatus"])

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import typer
 
-from splitcart_sandbox.demo.run import Course, demonstrate
+from splitcart_sandbox import imports
+from splitcart_sandbox.demo.course import Course, speed_of
+from splitcart_sandbox.demo.run import demonstrate
 from splitcart_sandbox.demo.screen import Screen, print_summary
 from splitcart_sandbox.errors import SandboxError
 from splitcart_sandbox.services import COMPANIES
@@ -21,27 +23,29 @@ def run(
     *,
     home: Path,
     seconds: str | None,
-    speed: float,
+    speed: float | None,
     companies: str,
     stores: int,
     listings: int,
     seed: int,
     faults: str,
+    products: Path | None,
     port: int,
     as_json: bool,
 ) -> None:
     """Run the demo; SandboxError for options that make no course."""
-    known = _known(companies)
+    known, lasting = _known(companies), None if seconds is None else duration(seconds)
     course = Course(
         home=home,
-        seconds=None if seconds is None else duration(seconds),
-        speed=speed,
+        seconds=lasting,
+        speed=speed_of(lasting) if speed is None else speed,
         companies=known,
         stores=max(1, stores // len(known)),
         listings=listings,
         seed=seed,
         faults=faults,
         port=port,
+        imported=imports.variables(products, known),
     )
 
     async def main() -> None:

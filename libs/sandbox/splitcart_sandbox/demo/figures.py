@@ -61,6 +61,29 @@ def mean(tallies: dict[str, Tally]) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class Manners:
+    """What a company's host saw of its visitors, by its own account; gaps are virtual seconds, None without two.
+
+    `at_once` are the most requests waited on at one moment. `asked_to_wait` counts the answers that said for how
+    long not to ask again, `too_soon` the requests that came before that time was over. `faults` are the host's.
+    """
+
+    requests: int
+    at_once: int
+    gap_asked_seconds: float
+    shortest_gap_seconds: float | None
+    asked_to_wait: int
+    too_soon: int
+    faults: dict[str, int]
+
+    @property
+    def polite(self) -> bool:
+        """One request at a time, the gap kept, and a host that asked for patience left alone."""
+        kept = self.shortest_gap_seconds is None or self.shortest_gap_seconds >= self.gap_asked_seconds
+        return self.at_once <= 1 and self.too_soon == 0 and kept
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """The last line of ``splitcart demo --json``."""
 
@@ -73,6 +96,7 @@ class Summary:
     observations: int
     requests: int
     requests_saved: int
+    hosts: dict[str, Manners]
     groups: dict[str, int]
     zones: dict[str, int]
     abandoned: list[dict[str, str]]
@@ -82,4 +106,5 @@ class Summary:
 
     def content(self) -> dict[str, object]:
         """As JSON."""
-        return asdict(self)
+        hosts = {company: {**asdict(host), "polite": host.polite} for company, host in self.hosts.items()}
+        return {**asdict(self), "hosts": hosts}

@@ -1,6 +1,6 @@
 """The recorded log, read once more from its beginning: what was seen, in which request, and what was given up."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -18,47 +18,79 @@ Read = tuple[str, datetime, datetime, int]
 
 
 @dataclass(slots=True)
+class Shown:
+    """What a store has shown so far: `prices`, the last of each SKU, and what its latest scrape has `seen`.
+
+    Seen is what was shown with a price, what only lacked it, and what could not be read: all of that is sold.
+    """
+
+    prices: dict[str, int] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+
+    @property
+    def now(self) -> dict[str, int]:
+        """The prices of what the latest scrape has seen: of what lacked its own, the one it had before."""
+        return {sku: self.prices[sku] for sku in self.seen & self.prices.keys()}
+
+
+@dataclass(slots=True)
 class Recorded:
     """The log's observations by store, their prices by (scrape, SKU), and the scrapes given up.
 
-    `last` is what each store's latest scrape saw; `undated` counts prices without the moments they were read at.
-    `visits` are the scrapes that were completed, `decisions` the log of groups.
+    `shown` is by store; `undated` counts prices without the moments they were read at. `visits` are the scrapes
+    that were completed, `decisions` the log of groups.
     """
 
     reads: dict[str, list[Read]] = field(default_factory=dict)
     prices: dict[tuple[UUID, str], int] = field(default_factory=dict)
-    last: dict[str, dict[str, int]] = field(default_factory=dict)
+    shown: dict[str, Shown] = field(default_factory=dict)
     abandoned: list[dict[str, str]] = field(default_factory=list)
     visits: list[Visit] = field(default_factory=list)
     decisions: list[Event] = field(default_factory=list)
     undated: int = 0
 
 
-async def read_log(bootstrap: str, prefix: str) -> Recorded:
-    """Fold the log into what the checks need; dead letters are left out, as they are everywhere."""
+async def read_log(bootstrap: str, prefix: str, full: Collection[UUID]) -> Recorded:
+    """Fold the log into what the checks need; dead letters are left out, as they are everywhere.
+
+    `full` are the scrapes that were judged so: what these did not see is sold no more.
+    """
     recorded = Recorded()
     async for store, event in messages(bootstrap, prefix, PRODUCT_OBSERVED):
-        match event:
-            case events.ScrapeStarted():
-                recorded.last[store] = {}
-            case events.ProductsObserved():
-                _add(recorded, store, event)
-            case events.ScrapeCompleted():
-                recorded.visits.append(Visit(store, event.finished_at, event.requests))
-            case events.ScrapeAbandoned():
-                recorded.abandoned.append({"store": store, "reason": event.reason})
+        observe(recorded, store, event, full)
     recorded.decisions += [event async for _, event in messages(bootstrap, prefix, STORE_GROUPS)]
     return recorded
 
 
-def _add(recorded: Recorded, store: str, event: events.ProductsObserved) -> None:
+def observe(recorded: Recorded, store: str, event: Event, full: Collection[UUID]) -> None:
+    """Fold one message of a store."""
+    shown = recorded.shown.setdefault(store, Shown())
+    match event:
+        case events.ScrapeStarted():
+            shown.seen = set()
+        case events.ProductsObserved():
+            _add(recorded, shown, store, event)
+        case events.ScrapeCompleted():
+            shown.seen.update(event.refused_skus)
+            if event.scrape_id in full:
+                shown.prices = shown.now
+            recorded.visits.append(Visit(store, event.finished_at, event.requests))
+        case events.ScrapeAbandoned():
+            recorded.abandoned.append({"store": store, "reason": event.reason, "detail": event.detail})
+
+
+def _add(recorded: Recorded, shown: Shown, store: str, event: events.ProductsObserved) -> None:
     pages = {page.page: page for page in event.pages}
     reads = recorded.reads.setdefault(store, [])
     for listing in event.listings:
+        first = listing.sku not in shown.seen
+        if listing.price is not None or listing.available:
+            shown.seen.add(listing.sku)
         if listing.price is None:
             continue
+        if first:
+            shown.prices[listing.sku] = listing.price
         recorded.prices.setdefault((event.scrape_id, listing.sku), listing.price)
-        recorded.last[store].setdefault(listing.sku, listing.price)
         page = pages.get(listing.page)
         if page is None:
             recorded.undated += 1

@@ -4,66 +4,26 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 import asyncpg
 
 from splitcart_common.clock import ScaledClock
+from splitcart_sandbox.demo.course import GAP_SECONDS, START, Course
 from splitcart_sandbox.demo.figures import Snapshot, Summary, Verdict, mean
 from splitcart_sandbox.demo.log import Ends, read_log
 from splitcart_sandbox.demo.progress import lag, snapshot
 from splitcart_sandbox.demo.savings import saved
 from splitcart_sandbox.demo.screen import Screen
-from splitcart_sandbox.demo.truth import Truth, accuracy, fidelity
+from splitcart_sandbox.demo.truth import Truth, accuracy, fidelity, full_scrapes, last_settled
 from splitcart_sandbox.errors import SandboxError
 from splitcart_sandbox.folder import Folder
 from splitcart_sandbox.services import TURNS
 from splitcart_sandbox.up import Sandbox, sandbox
 
-START: Final = datetime(2026, 8, 27, tzinfo=UTC)
-"""A Thursday: prices turn six days in, and then every seventh. 90 seconds see two turns, and end in mid-week."""
 WATCH_SECONDS: Final = 1.0
-JUDGE_SECONDS: Final = 10.0
+JUDGE_SECONDS: Final = 20.0
 DRAIN_SECONDS: Final = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """What is asked for: `seconds` (wall) from when all is ready, None until `stop`; `speed` of virtual time.
-
-    `stores` are those of each company.
-    """
-
-    home: Path
-    seconds: float | None
-    speed: float
-    companies: tuple[str, ...]
-    stores: int
-    listings: int
-    seed: int
-    faults: str
-    port: int
-
-    def environment(self) -> dict[str, str]:
-        """What the simulator and the services are told of it."""
-        return {
-            "SPLITCART_SIMULATOR_COMPANIES": ",".join(self.companies),
-            "SPLITCART_SCRAPER_COMPANIES": ",".join(self.companies),
-            "SPLITCART_SIMULATOR_STORES": str(self.stores),
-            "SPLITCART_SIMULATOR_LISTINGS": str(self.listings),
-            "SPLITCART_SIMULATOR_SEED": str(self.seed),
-            "SPLITCART_SIMULATOR_FAULTS": self.faults,
-            "SPLITCART_SIMULATOR_ORIGIN": START.isoformat(),
-            # A few hundred requests a second are made of one process: an answer held back would be waited for.
-            "SPLITCART_SIMULATOR_LATENCY_SECONDS": "0",
-            "SPLITCART_SIMULATOR_SLOW_SECONDS": "5",
-            "SPLITCART_SCRAPER_TIMEOUT_SECONDS": "2",
-            # A small country leaves requests to spare: members are looked at every other day.
-            "SPLITCART_SCRAPER_MEMBER_REST_HOURS": "40",
-        }
 
 
 async def demonstrate(course: Course, screen: Screen, stop: asyncio.Event) -> Summary:
@@ -118,12 +78,15 @@ async def _watch_and_judge(
     clock, began, first = running.clock, time.monotonic(), running.clock.now()
     await _watch(course, clock, screen, stop, connection, ends, truth)
     screen.say("stopping the scraper and folding what it has published")
+    stopped = clock.now()
     await running.stack.supervisor.remove("scraper")
-    at = clock.now()
     await drained(connection, ends)
     screen.say("holding every price to the truth")
+    # What it still read while it was ending is later than the stop: no price is served as of a moment before that.
+    at = max(stopped, await last_settled(connection) or stopped)
     verdict = await accuracy(connection, truth, at, TURNS)
-    recorded = await read_log(running.addresses.bootstrap, running.addresses.topic_prefix)
+    full = await full_scrapes(connection)
+    recorded = await read_log(running.addresses.bootstrap, running.addresses.topic_prefix, full)
     held = await fidelity(connection, recorded, truth)
     end = await snapshot(connection, clock, ends, truth)
     return Summary(
@@ -136,6 +99,7 @@ async def _watch_and_judge(
         observations=end.observations,
         requests=end.requests,
         requests_saved=saved(recorded.visits, recorded.decisions),
+        hosts=await truth.manners(course.speed, GAP_SECONDS),
         groups=end.groups,
         zones=await truth.zones(),
         abandoned=recorded.abandoned,

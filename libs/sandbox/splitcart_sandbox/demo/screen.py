@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import Counter
 from types import TracebackType
 from typing import Final, Self
 
@@ -82,6 +83,15 @@ def _line(now: Snapshot, rate: float, verdict: Verdict | None) -> str:
     )
 
 
+def _manners(summary: Summary) -> str:
+    """What the hosts say of their visitors."""
+    hosts = summary.hosts.values()
+    gap = max((host.gap_asked_seconds for host in hosts), default=0.0)
+    asked, early = sum(host.asked_to_wait for host in hosts), sum(host.too_soon for host in hosts)
+    told = f"; asked {asked:,} times to wait, {early:,} requests came too soon" if asked else ""
+    return f"hosts were asked one thing at a time, {gap:g} s apart or more{told}"
+
+
 def print_summary(summary: Summary, page: str) -> None:
     """The end of a run, for people."""
     table = Table(title="What the demo found", title_justify="left", show_header=False)
@@ -103,8 +113,11 @@ def print_summary(summary: Summary, page: str) -> None:
     table.add_row(
         "requests saved", f"{summary.requests_saved:,}", "against visiting each store as often as its anchor"
     )
-    reasons = sorted({given_up["reason"] for given_up in summary.abandoned})
-    table.add_row("abandoned", f"{len(summary.abandoned)}", ", ".join(reasons) or "no scrape was given up")
+    reasons = Counter(given_up["reason"] for given_up in summary.abandoned)
+    why = ", ".join(f"{count} for {reason}" for reason, count in reasons.most_common())
+    table.add_row("abandoned", f"{len(summary.abandoned)}", why or "no scrape was given up")
+    polite = sum(host.polite for host in summary.hosts.values())
+    table.add_row("manners", f"{polite} of {len(summary.hosts)}", _manners(summary))
     table.add_row("dead letters, lag", f"{summary.dead_letters}, {summary.lag}", "all is folded")
     Console(file=sys.stdout).print(table)
     Console(file=sys.stdout).print(f"The page was at {page}; run `make demo` to have it stay.", highlight=False)

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -11,7 +12,7 @@ import httpx
 
 from splitcart_common.ids import company_of
 from splitcart_common.turns import Turns
-from splitcart_sandbox.demo.figures import Tally, Verdict
+from splitcart_sandbox.demo.figures import Manners, Tally, Verdict
 from splitcart_sandbox.demo.log import Read, Recorded
 
 AT_ONCE = 4
@@ -22,6 +23,7 @@ _LAST_WAS_FULL = """
 SELECT store FROM (SELECT DISTINCT ON (store) store, outcome FROM read.scrapes ORDER BY store, seq DESC) AS latest
 WHERE outcome = 'full'
 """
+_FULL = "SELECT scrape_id FROM read.scrapes WHERE outcome = 'full'"
 _RECORD = """
 SELECT store, sku, price FROM (
     SELECT DISTINCT ON (store, sku) store, sku, price FROM read.price_history ORDER BY store, sku, seq DESC
@@ -55,7 +57,31 @@ class Truth:
 
     async def requests(self) -> int:
         """How many requests the retailers have had."""
-        return sum((await self._client.get("/truth/requests")).raise_for_status().json()["companies"].values())
+        return sum((await self._account())["companies"].values())
+
+    async def manners(self, speed: float, gap_seconds: float) -> dict[str, Manners]:
+        """What each company's host saw of its visitors, who are to leave so many (virtual) seconds in between."""
+        account = await self._account()
+
+        def virtual(wall: float | None) -> float | None:
+            return None if wall is None else round(wall * speed, 3)
+
+        return {
+            company: Manners(
+                requests=requests,
+                at_once=account["max_awaited"][company],
+                gap_asked_seconds=gap_seconds,
+                shortest_gap_seconds=virtual(account["smallest_gap_seconds"][company]),
+                asked_to_wait=account["asked_to_wait"][company],
+                too_soon=account["too_soon"][company],
+                faults=account["faults"].get(company, {}),
+            )
+            for company, requests in account["companies"].items()
+        }
+
+    async def _account(self) -> dict[str, Any]:
+        answer = (await self._client.get("/truth/requests")).raise_for_status()
+        return dict(answer.json())
 
     async def open_stores(self, at: datetime) -> list[str]:
         """The stores that trade at a moment."""
@@ -81,12 +107,24 @@ class Truth:
         return sum(price in prices for (_, _, _, price), prices in zip(reads, held, strict=True))
 
 
+async def full_scrapes(connection: asyncpg.Connection) -> frozenset[UUID]:
+    """The scrapes that were judged to have seen a store whole."""
+    return frozenset(row["scrape_id"] for row in await connection.fetch(_FULL))
+
+
+async def last_settled(connection: asyncpg.Connection) -> datetime | None:
+    """The latest moment anything folded is of; None where nothing is."""
+    moment: datetime | None = await connection.fetchval("SELECT max(settled_at) FROM read.scrapes")
+    return moment
+
+
 async def fidelity(connection: asyncpg.Connection, recorded: Recorded, truth: Truth) -> Tally:
     """Every observation against the truth of its moment, and what was folded against the observations.
 
     Each change of a price must be one that was observed; and where a store's latest scrape was full, the last of
-    its record must be just what it saw, so that a price lost on the way counts as wrong. A store's own rows must
-    be the last of its record, all of it unless housekeeping has dropped what its anchor makes redundant.
+    its record must be just what it saw, so that a price lost on the way, or kept of a thing that is gone, counts
+    as wrong. A store's own rows must be the last of its record, all of it unless housekeeping has dropped what its
+    anchor makes redundant.
     """
     tally = Tally(0, recorded.undated)
     for store, reads in recorded.reads.items():
@@ -96,7 +134,7 @@ async def fidelity(connection: asyncpg.Connection, recorded: Recorded, truth: Tr
     tally.add(sum(seen.get((row["scrape_id"], row["sku"])) == row["price"] for row in rows), len(rows))
     record, own = await _by_store(connection, _RECORD), await _by_store(connection, _OWN)
     for row in await connection.fetch(_LAST_WAS_FULL):
-        here, last = record.get(row["store"], {}), recorded.last[row["store"]]
+        here, last = record.get(row["store"], {}), recorded.shown[row["store"]].now
         tally.add(len(here.items() & last.items()), len(here.keys() | last.keys()))
     for row in await connection.fetch("SELECT store, collected FROM read.store_moments"):
         here, last = own.get(row["store"], {}), record.get(row["store"], {})

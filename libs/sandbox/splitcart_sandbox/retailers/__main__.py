@@ -9,6 +9,7 @@ import sys
 import orjson
 from pydantic import ValidationError
 
+from splitcart_common.service import tune_collector
 from splitcart_sandbox.retailers.server import Simulator, make_server
 from splitcart_sandbox.retailers.settings import SimulatorSettings
 
@@ -24,6 +25,7 @@ def free_port(host: str, port: int) -> int:
 async def serve(settings: SimulatorSettings) -> None:
     """Serve until SIGINT or SIGTERM; what ends the server otherwise is raised."""
     simulator = Simulator(settings)
+    tune_collector()
     port = free_port(settings.host, settings.port)
     server = make_server(simulator, settings.host, port)
     loop = asyncio.get_running_loop()

@@ -5,6 +5,7 @@ barcode anywhere, and a listing page whose offset is past the end is HTTP 400.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -12,11 +13,12 @@ import orjson
 
 from splitcart_sandbox.retailers.aldi_catalogue import AldiCatalogue
 from splitcart_sandbox.retailers.aldi_shapes import MISSING, Tile, service_point, tree
-from splitcart_sandbox.retailers.catalogue import on_shelf
+from splitcart_sandbox.retailers.catalogue import Words, on_shelf
+from splitcart_sandbox.retailers.faults import REPEATED, Fault, lacks_price
 from splitcart_sandbox.retailers.finder import nearest
 from splitcart_sandbox.retailers.noise import I64
 from splitcart_sandbox.retailers.shelves import NOT_SOLD, Shelf, Store
-from splitcart_sandbox.retailers.web import Answer, Call, Hides, Request, decimal, json_answer, number
+from splitcart_sandbox.retailers.web import Answer, Answering, Call, Hides, Request, decimal, json_answer, number
 from splitcart_sandbox.retailers.world import World
 
 NEARBY_KM: Final = 50.0
@@ -49,6 +51,7 @@ class AldiFace:
         self._tiles = [Tile(product, self._catalogue.path(product)) for product in self._world.products]
         names = sorted(range(len(self._tiles)), key=lambda n: self._world.products[n].name.casefold())
         self._by_name = np.argsort(np.array(names))
+        self._words = Words(self._world.products)
         self._tree = orjson.dumps({"data": tree(self._catalogue.shown)})
 
     def call(self, request: Request) -> Call:
@@ -60,8 +63,12 @@ class AldiFace:
             case "GET", ["v2", "product-category-tree"]:
                 return Call("categories", store, "", lambda at, _: self._category_tree(query, at))
             case "GET", ["v3", "product-search"]:
-                category = query.get("categoryKey", "")
-                return Call("listing", store, category, lambda at, hides: self._search(query, at, hides))
+                own: dict[str, Answering] = {
+                    fault: partial(self._search, query, fault)
+                    for fault in (Fault.DUPLICATES, Fault.MISSING_PRICES)
+                }
+                ask = partial(self._search, query, None)
+                return Call("listing", store, query.get("categoryKey", ""), ask, own)
             case "GET", ["v2", "products", sku]:
                 return Call("product", store, "", lambda at, _: self._product(sku, query, at))
             case _:
@@ -91,7 +98,7 @@ class AldiFace:
             return store
         return Answer(200, self._tree, {"cache-control": CACHE})
 
-    def _search(self, query: Mapping[str, str], at: int, hides: Hides) -> Answer:
+    def _search(self, query: Mapping[str, str], fault: Fault | None, at: int, hides: Hides) -> Answer:
         store = self._store(query, at)
         if isinstance(store, Answer):
             return store
@@ -110,8 +117,16 @@ class AldiFace:
             return _error(400, f"sort must be one of {', '.join(SORTS)}")
         page = self._sorted(shown, sort, shelf)[offset : offset + limit]
         meta = {**MISSING, "pagination": _pagination(offset, limit, len(shown)), "sort": SORTS, "facets": []}
-        tiles = [self._tiles[n].priced(int(shelf.prices[n]), int(shelf.regular[n])) for n in page]
-        return json_answer({"data": tiles, "meta": meta})
+        return json_answer({"data": self._rendered(page, shelf, fault), "meta": meta})
+
+    def _rendered(self, page: I64, shelf: Shelf, fault: Fault | None) -> list[orjson.Fragment]:
+        def tile(n: int, now: int, regular: int) -> orjson.Fragment:
+            if fault is Fault.MISSING_PRICES and lacks_price(self._world.products[n].sku):
+                return self._tiles[n].unpriced()
+            return self._tiles[n].priced(now, regular)
+
+        tiles = [tile(*listing) for listing in shelf.priced(page)]
+        return tiles + tiles[:REPEATED] if fault is Fault.DUPLICATES else tiles
 
     def _found(self, query: Mapping[str, str], shelf: Shelf) -> I64 | Answer:
         """Numbers of the listings of a category or with the words of a search, in the order of relevance."""
@@ -119,18 +134,15 @@ class AldiFace:
         if key is not None:
             members = self._catalogue.members(key, shelf)
             return _error(404, f"Category {key} not found") if members is None else members
-        words = query.get("q", "").casefold().split()
-        if not words:
-            return _error(400, "q or categoryKey is required")
-        text = (f"{p.brand or ''} {p.name}".casefold() for p in self._world.products)
-        return np.array([n for n, name in enumerate(text) if all(word in name for word in words)], np.int64)
+        words = query.get("q", "")
+        return self._words.find(words) if words.strip() else _error(400, "q or categoryKey is required")
 
-    def _sorted(self, numbers: list[int], sort: str, shelf: Shelf) -> list[int]:
+    def _sorted(self, numbers: I64, sort: str, shelf: Shelf) -> I64:
         by, _, direction = sort.partition("_")
         if by == "relevance":
             return numbers
-        key = self._by_name if by == "name" else shelf.prices
-        return sorted(numbers, key=lambda n: int(key[n]), reverse=direction == "desc")
+        key = (self._by_name if by == "name" else shelf.prices)[numbers]
+        return numbers[np.argsort(-key if direction == "desc" else key, kind="stable")]
 
     def _product(self, sku: str, query: Mapping[str, str], at: int) -> Answer:
         store = self._store(query, at)

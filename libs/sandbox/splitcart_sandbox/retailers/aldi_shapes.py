@@ -93,6 +93,10 @@ class Tile:
         """The tile's JSON at a price and a regular price in cents."""
         return orjson.Fragment(orjson.dumps(self._fields(now, regular)))
 
+    def unpriced(self) -> orjson.Fragment:
+        """The tile's JSON where it lacks its price for no good reason."""
+        return orjson.Fragment(orjson.dumps({**self._fixed, "price": None, "badges": []}))
+
     def detail(self, now: int, regular: int) -> dict[str, Any]:
         """The fields of the tile and those only the product's own page has."""
         return {

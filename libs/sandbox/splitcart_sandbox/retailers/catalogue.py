@@ -57,12 +57,26 @@ def nodes_down_to(nodes: Mapping[Path, Category], path: Path) -> tuple[Category,
     return tuple(nodes[path[:depth]] for depth in range(1, len(path) + 1))
 
 
-def on_shelf(numbers: I64, shelf: Shelf, products: Sequence[Product], hides: Hides) -> list[int]:
+def on_shelf(numbers: I64, shelf: Shelf, products: Sequence[Product], hides: Hides) -> I64:
     """Those of the products that a store sells, in their order, without those a short category hides."""
     return unhidden(numbers[shelf.prices[numbers] != NOT_SOLD], products, hides)
 
 
-def unhidden(numbers: I64, products: Sequence[Product], hides: Hides) -> list[int]:
+def unhidden(numbers: I64, products: Sequence[Product], hides: Hides) -> I64:
     """The numbers without those of products that a short category hides."""
-    every: list[int] = numbers.tolist()
-    return every if hides is None else [number for number in every if not hides(products[number].sku)]
+    if hides is None:
+        return numbers
+    return numbers[[not hides(products[number].sku) for number in numbers.tolist()]]
+
+
+class Words:
+    """Finds products by words of their brands and names."""
+
+    def __init__(self, products: Sequence[Product]) -> None:
+        self._texts = [f"{product.brand or ''} {product.name}".casefold() for product in products]
+
+    def find(self, text: str) -> I64:
+        """Numbers of the products that have every word of a text, in part of a word of theirs at least."""
+        words = text.casefold().split()
+        found = [n for n, name in enumerate(self._texts) if all(word in name for word in words)]
+        return np.array(found, np.int64)

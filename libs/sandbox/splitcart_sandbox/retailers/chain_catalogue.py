@@ -42,7 +42,6 @@ class ChainCatalogue:
         self._leaves = sorted(used)
         self._featured = self._gathered(products, gathering)
         self._members = members_of(self._nodes, products, self.homes, seed)
-        self._listed: dict[str, tuple[Shelf, Bools]] = {}
 
     def members(self, key: str) -> I64 | None:
         """Numbers of the products of a node and of all below it, by relevance; None for an unknown key."""
@@ -71,13 +70,12 @@ class ChainCatalogue:
 
     def listed(self, store: Store, shelf: Shelf) -> Bools:
         """Which products a store lists: what it sells, and some of what it does not."""
-        kept = self._listed.get(store.key)
-        if kept is not None and kept[0] is shelf:
-            return kept[1]
+        return shelf.keep("listed", lambda: self._list(store, shelf))
+
+    def _list(self, store: Store, shelf: Shelf) -> Bools:
         sold = shelf.prices != NOT_SOLD
         # A store that has closed lists nothing at all.
         listed: Bools = sold | (self.share(f"unsold at {store.key}", self._unsold) & sold.any())
-        self._listed[store.key] = shelf, listed
         return listed
 
     def _gathered(self, products: Sequence[Product], gathering: Mapping[str, float]) -> dict[str, list[Path]]:

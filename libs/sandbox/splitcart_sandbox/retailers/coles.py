@@ -17,31 +17,19 @@ import orjson
 
 from splitcart_sandbox.retailers.catalogue import unhidden
 from splitcart_sandbox.retailers.chain_catalogue import ChainCatalogue
-from splitcart_sandbox.retailers.coles_adverts import with_adverts
+from splitcart_sandbox.retailers.coles_adverts import with_adverts, with_copies
+from splitcart_sandbox.retailers.coles_api import ColesApi
 from splitcart_sandbox.retailers.coles_pages import NOT_FOUND, WALL, html_page
-from splitcart_sandbox.retailers.coles_shapes import ASSETS, ColesTile, found_store, menu, padded
+from splitcart_sandbox.retailers.coles_shapes import ASSETS, ColesTile, padded
 from splitcart_sandbox.retailers.faults import PAGE_FAULTS, REPEATED, Fault, lacks_price
-from splitcart_sandbox.retailers.finder import nearest
-from splitcart_sandbox.retailers.noise import salt
+from splitcart_sandbox.retailers.noise import I64, salt
 from splitcart_sandbox.retailers.shelves import NOT_SOLD, Shelf, Store
-from splitcart_sandbox.retailers.web import (
-    Answer,
-    Answering,
-    Call,
-    Hides,
-    RefusedError,
-    Request,
-    body_of,
-    json_answer,
-    number,
-)
+from splitcart_sandbox.retailers.web import Answer, Answering, Call, Hides, Request, json_answer, number
 from splitcart_sandbox.retailers.world import World
 
 PAGE: Final = 48
 MOST_PAGES: Final = 104
 """Pages of any listing that are served; the next is empty whatever the count says."""
-NEAREST: Final = 50
-BRAND: Final = "COL"
 
 GATHERING: Final[Mapping[str, float]] = {
     "Down Down": 0.01, "Big Pack Value": 0.002, "Bonus Entry Products": 0.005, "Deliver More Range": 0.0005,
@@ -75,6 +63,7 @@ class ColesFace:
             for path, node in self._catalogue.paths()
         }
         self._key = f"{salt(self._seed, 'subscription'):032x}"
+        self._api = ColesApi(self._world, self._catalogue, self._tiles, self._key)
         self._deployments = 0
 
     @property
@@ -92,8 +81,8 @@ class ColesFace:
         match request.method, request.path.strip("/").split("/"):
             case "GET", [""]:
                 return Call("other", wanted, "", lambda at, _: self._front(self._store(wanted, at)))
-            case "POST", ["api", "graphql"]:
-                return self._graphql(request, wanted)
+            case _, ["api", *below]:
+                return self._api.call(request, below) or Call("other", wanted, "", lambda _at, _: NOT_FOUND)
             case "GET", ["_next", "data", build, "en", *page] if page[-1:] and page[-1].endswith(".json"):
                 return self._page_call([*page[:-1], page[-1].removesuffix(".json")], wanted, request.query, build)
             case "GET", page:
@@ -142,47 +131,6 @@ class ColesFace:
         self._deployments += 1
         return NOT_FOUND
 
-    def _graphql(self, request: Request, wanted: str) -> Call:
-        """A query by the name of its operation; what is asked of it in words is not read."""
-        try:
-            body = body_of(request)
-            operation, variables = body["operationName"], body.get("variables") or {}
-        except (RefusedError, TypeError, KeyError):
-            return Call("other", wanted, "", lambda _at, _: _errors(400, "BAD_REQUEST"))
-        if request.headers.get("ocp-apim-subscription-key") != self._key:
-            return Call("other", wanted, "", lambda _at, _: _errors(401, "missing or wrong subscription key"))
-        if operation == "GetStores":
-            return Call("stores", "", "", lambda at, _: self._stores(variables, at))
-        if operation in ("GetShopProductsMenu", "menuItems"):
-            named = str(variables.get("storeId", "")).removeprefix(f"{BRAND}:").lstrip("0")
-            return Call("categories", named, "", lambda at, _: self._menu(named, at))
-        return Call("other", wanted, "", lambda _at, _: _errors(200, f"unknown operation {operation}"))
-
-    def _stores(self, variables: Mapping[str, Any], at: int) -> Answer:
-        latitude, longitude = variables.get("latitude"), variables.get("longitude")
-        if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):
-            return _errors(200, "latitude and longitude are required")
-        near = nearest(self._world.stores.values(), (latitude, longitude), at) if self._asked(variables) else []
-        found = [found_store(store.outlet, distance) for distance, store in near[:NEAREST]]
-        return json_answer({"data": {"stores": {"results": found}}})
-
-    @staticmethod
-    def _asked(variables: Mapping[str, Any]) -> bool:
-        brands = variables.get("brandIds")
-        return not isinstance(brands, list) or BRAND in brands
-
-    def _menu(self, named: str, at: int) -> Answer:
-        store = self._world.stores.get(f"{self.company}:{named}")
-        if store is None or not store.life.open(at):
-            return _errors(200, f"store {named} not found")
-        listed = self._catalogue.listed(store, self._world.shelf(store, at))
-
-        def count(key: str) -> int:
-            members = self._catalogue.members(key)
-            return 0 if members is None else int(np.count_nonzero(listed[members]))
-
-        return json_answer(menu(self._catalogue.shown, count))
-
     def _listing_call(self, slug: str, wanted: str, query: Mapping[str, str], build: str | None) -> Call:
         ask = partial(self._listing, slug, wanted, query, build, None)
         own: dict[str, Answering] = {
@@ -208,12 +156,13 @@ class ColesFace:
         if store is None or members is None or asked is None:
             return NOT_FOUND
         shelf = self._world.shelf(store, at)
-        listed = self._catalogue.listed(store, shelf)
-        shown = unhidden(members[listed[members]], self._world.products, hides)
-        served = shown[(asked - 1) * PAGE : asked * PAGE] if asked <= MOST_PAGES else []
+        shown = unhidden(self._shown_at(store, shelf, slug, members), self._world.products, hides)
+        served = shown[(asked - 1) * PAGE : asked * PAGE] if asked <= MOST_PAGES else shown[:0]
         entries = self._entries(served, shelf, fault)
-        if served:
+        if len(served):
             entries = with_adverts(entries, shown, shelf, self._tiles, slug, asked)
+        if fault is Fault.SPONSORED:
+            entries = with_copies(entries, served, shelf, self._tiles)
         results: dict[str, Any] = {
             "noOfResults": len(shown),
             "start": asked - 1,
@@ -225,16 +174,20 @@ class ColesFace:
         }
         return self._shown({"searchResults": results}, store, build)
 
-    def _entries(self, served: list[int], shelf: Shelf, fault: Fault | None) -> list[bytes]:
-        def entry(n: int) -> bytes:
-            tile, now = self._tiles[n], int(shelf.prices[n])
+    def _shown_at(self, store: Store, shelf: Shelf, slug: str, members: I64) -> I64:
+        """Those of a node's products that a store lists, in their order."""
+        return shelf.keep(("shown", slug), lambda: members[self._catalogue.listed(store, shelf)[members]])
+
+    def _entries(self, served: I64, shelf: Shelf, fault: Fault | None) -> list[bytes]:
+        def entry(n: int, now: int, regular: int) -> bytes:
+            tile = self._tiles[n]
             if now == NOT_SOLD:
                 return tile.unpriced(sold=False)
             if fault is Fault.MISSING_PRICES and lacks_price(tile.product.sku):
                 return tile.unpriced(sold=True)
-            return tile.priced(now, int(shelf.regular[n]))
+            return tile.priced(now, regular)
 
-        entries = [entry(n) for n in served]
+        entries = [entry(*listing) for listing in shelf.priced(served)]
         return entries + entries[:REPEATED] if fault is Fault.DUPLICATES else entries
 
     def _product(self, sku: str, wanted: str, build: str | None, at: int) -> Answer:
@@ -242,9 +195,8 @@ class ColesFace:
         if store is None or n is None or build not in (None, self.build_id):
             return NOT_FOUND
         tile, shelf = self._tiles[n], self._world.shelf(store, at)
-        (entry,) = self._entries([n], shelf, None)
-        added: dict[str, Any] = {"gtin": tile.product.barcode, "images": [], "lifestyle": None, "nutrition": None}
-        return self._shown({"product": {**orjson.loads(entry), **added}}, store, build, tile.linked())
+        (entry,) = self._entries(np.array([n]), shelf, None)
+        return self._shown({"product": tile.detail(entry)}, store, build, tile.linked())
 
     def _shown(
         self, props: dict[str, Any], store: Store, build: str | None, linked: dict[str, Any] | None = None
@@ -254,7 +206,3 @@ class ColesFace:
         if build is not None:
             return json_answer({"pageProps": props})
         return html_page(props, self.build_id, self._key, orjson.dumps(linked) if linked else b"")
-
-
-def _errors(status: int, message: str) -> Answer:
-    return json_answer({"errors": [{"message": message}], "data": None}, status)

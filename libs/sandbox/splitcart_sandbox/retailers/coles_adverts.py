@@ -6,7 +6,9 @@ Of 5,091 entries of real pages 14 % were paid copies of products, 2 % tiles with
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from splitcart_sandbox.retailers.coles_shapes import ColesTile, association, single_tile
+import numpy as np
+
+from splitcart_sandbox.retailers.coles_shapes import ColesTile, association, paid_by, single_tile
 from splitcart_sandbox.retailers.noise import I64, salt
 from splitcart_sandbox.retailers.shelves import NOT_SOLD, Shelf
 
@@ -17,7 +19,7 @@ ON_TOP: Final = 4
 
 
 def with_adverts(
-    organic: list[bytes], shown: list[int], shelf: Shelf, tiles: Sequence[ColesTile], listing: str, page: int
+    organic: list[bytes], shown: I64, shelf: Shelf, tiles: Sequence[ColesTile], listing: str, page: int
 ) -> list[bytes]:
     """The entries of a page: its products in their order, and the advertisements of this page of this listing.
 
@@ -25,10 +27,8 @@ def with_adverts(
     """
     draw = salt("adverts", listing, page)
     copies = min(FEWEST_COPIES + draw % (MOST_COPIES - FEWEST_COPIES + 1), len(organic) // 4)
-    adverts = [
-        tiles[number].sponsored(int(shelf.prices[number]), int(shelf.regular[number]), f"{listing} {page}")
-        for number in _picked(shown, shelf.prices, draw, copies)
-    ]
+    picked, paid = np.array([*_picked(shown, shelf.prices, draw, copies)], np.int64), paid_by(f"{listing} {page}")
+    adverts = [tiles[number].sponsored(now, regular, paid) for number, now, regular in shelf.priced(picked)]
     top = adverts[:ON_TOP] if page == 1 else []
     spread = adverts[len(top) :] + [single_tile(f"{listing} {page} {tile}") for tile in range(draw >> 16 & 1)]
     if draw >> 20 & 3 == 0 and len(organic) > FEWEST_COPIES:
@@ -43,9 +43,16 @@ def with_adverts(
     return top + organic
 
 
-def _picked(shown: list[int], prices: I64, draw: int, count: int) -> Iterator[int]:
+def with_copies(entries: list[bytes], served: I64, shelf: Shelf, tiles: Sequence[ColesTile]) -> list[bytes]:
+    """The entries, and on top of them a paid copy of each that is sold."""
+    paid, sold = paid_by("everything"), served[shelf.prices[served] != NOT_SOLD]
+    copies = [tiles[number].sponsored(now, regular, paid) for number, now, regular in shelf.priced(sold)]
+    return [*copies, *entries]
+
+
+def _picked(shown: I64, prices: I64, draw: int, count: int) -> Iterator[int]:
     """So many numbers of what is sold, spread over a listing; a product can be among them twice."""
     for step in range(count):
-        number = shown[(draw >> step) % len(shown)]
+        number = int(shown[(draw >> step) % len(shown)])
         if prices[number] != NOT_SOLD:
             yield number

@@ -27,7 +27,7 @@ class ColesPrices:
     def __init__(self, product: Product, seed: int) -> None:
         text = re.sub(r"^approx\.? ?|( each| pack)$", "", product.size or "", flags=re.IGNORECASE)
         self._size = size_of(text)
-        self._weighed = self._size != EACH and text != product.size and self._size.unit in ("g", "kg")
+        self.weighed = self._size != EACH and text != product.size and self._size.unit in ("g", "kg")
         self._measure = self._measure_of(product)
         self._kind = self._kind_of(fraction(seed, "kind", product.sku))
         self._outgoing = fraction(seed, "outgoing", product.sku) < OUTGOING_SHARE
@@ -81,19 +81,19 @@ class ColesPrices:
 
     def _unit(self, now: int) -> dict[str, Any]:
         """Of weighed goods the price is of a kilogram though the measure says one gram: not to be relied on."""
-        unit = "g" if self._weighed else self._measure.unit or "ea"
+        unit = "g" if self.weighed else self._measure.unit or "ea"
         return {
             "quantity": self._size.amount,
             "ofMeasureQuantity": self._measure.amount,
             "ofMeasureUnits": unit,
             "price": amount(self._measure.cents(now)),
             "ofMeasureType": unit,
-            "isWeighted": self._weighed,
+            "isWeighted": self.weighed,
             "isIncremental": False,
         }
 
     def _measure_of(self, product: Product) -> Measure:
-        if self._weighed:
+        if self.weighed:
             return Measure("kg", 1, (1000 if self._size.unit == "g" else 1) / self._size.amount)
         return measure_of(product, self._size)
 

@@ -1,10 +1,12 @@
 """The JSON of Coles's answers but for the prices, field by field."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
 
+from splitcart_sandbox.retailers import coles_barcodes
 from splitcart_sandbox.retailers.coles_prices import ColesPrices
 from splitcart_sandbox.retailers.rendering import slug_of, uuid_of
 from splitcart_sandbox.retailers.source import Category, Outlet, Product
@@ -48,13 +50,15 @@ def found_store(outlet: Outlet, distance_km: float) -> dict[str, Any]:
     }
 
 
-def menu(nodes: Sequence[Category], count: Callable[[str], int]) -> dict[str, Any]:
-    """The menu of a store; `count` is how many products it lists in the node of a key."""
-    items = [_item(node, 1, "SEASONAL" if node.name == SEASONAL else "CORE", count) for node in nodes]
-    return {"data": {"menuItems": {"restrictedIds": RESTRICTED, "items": items}}}
+def menu(nodes: Sequence[Category], count: Callable[[str], int], children: str) -> list[dict[str, Any]]:
+    """The items of a store's menu; `count` is how many products it lists in the node of a key.
+
+    `children` is how the items below an item are called.
+    """
+    return [_item(node, 1, "SEASONAL" if node.name == SEASONAL else "CORE", count, children) for node in nodes]
 
 
-def _item(node: Category, level: int, kind: str, count: Callable[[str], int]) -> dict[str, Any]:
+def _item(node: Category, level: int, kind: str, count: Callable[[str], int], children: str) -> dict[str, Any]:
     return {
         "id": node.key,
         "level": level,
@@ -64,7 +68,7 @@ def _item(node: Category, level: int, kind: str, count: Callable[[str], int]) ->
         "seoToken": node.slug,
         "type": "CATALOG",
         "subType": kind,
-        "childItems": [_item(child, level + 1, kind, count) for child in node.children],
+        children: [_item(child, level + 1, kind, count, children) for child in node.children],
     }
 
 
@@ -73,35 +77,58 @@ class ColesTile:
 
     def __init__(self, product: Product, seed: int, homes: Sequence[Sequence[Category]]) -> None:
         self.product, self._prices = product, ColesPrices(product, seed)
+        self._code = coles_barcodes.barcode(product, weighed=self._prices.weighed)
+        self._gtin = coles_barcodes.shown(self._code, product.sku, seed)
         self._head = f'{{"_type":"PRODUCT","id":{product.sku},'.encode()
         self._body = b"," + orjson.dumps(_fixed(product, homes))[1:-1] + b","
+        self._organic = self._head + _ORGANIC + self._body
+        self._pricing = lru_cache(maxsize=_KEPT)(self._render)
 
     def priced(self, now: int, regular: int) -> bytes:
         """The product in its own place at a price and a regular price in cents."""
-        return self._told(_ORGANIC, True, self._prices.shown(now, regular))
+        return b"".join((self._organic, _HELD, self._pricing(now, regular)))
 
     def unpriced(self, *, sold: bool) -> bytes:
         """Without a price: not sold at the store now or, if it is, for no good reason."""
-        return self._told(_ORGANIC, sold, None)
+        return b"".join((self._organic, _HELD if sold else _GONE, b"null}"))
 
-    def sponsored(self, now: int, regular: int, campaign: str) -> bytes:
-        """A paid copy of the product, at the same price."""
-        paid = orjson.dumps({"adId": f"display_{uuid_of(campaign)}", "adSource": "citrus", "featured": True})
-        return self._told(paid[1:-1], True, self._prices.shown(now, regular))
+    def sponsored(self, now: int, regular: int, paid: bytes) -> bytes:
+        """A paid copy of the product, at the same price; `paid` is what `paid_by` makes of the campaign."""
+        return b"".join((self._head, paid, self._body, _HELD, self._pricing(now, regular)))
+
+    def detail(self, entry: bytes) -> dict[str, Any]:
+        """The fields of an entry and those that only the product's own page has."""
+        added: dict[str, Any] = {"gtin": self._gtin, "images": [], "lifestyle": None, "nutrition": None}
+        return {
+            **orjson.loads(entry),
+            **added,
+            "longDescription": None,
+            "countryOfOrigin": None,
+            "lastUpdated": None,
+        }
 
     def linked(self) -> dict[str, Any]:
-        """The data for search engines on the product's page; its barcode where the source knows one."""
+        """The data for search engines on the product's page, its barcode among them if it has one."""
         product = self.product
         named = {"@context": "https://schema.org/", "@type": "Product", "name": product.name, "sku": product.sku}
-        return named | ({} if product.barcode is None else {"gtin": product.barcode})
+        return named | ({} if self._gtin is None else {"gtin": self._gtin})
 
-    def _told(self, advert: bytes, sold: bool, pricing: dict[str, Any] | None) -> bytes:
-        held = b'"availability":true,"availableQuantity":20,"pricing":' if sold else _GONE
-        return self._head + advert + self._body + held + orjson.dumps(pricing) + b"}"
+    def _render(self, now: int, regular: int) -> bytes:
+        # A new text, as the one of orjson keeps more room than it fills. The tile ends with it.
+        return orjson.dumps(self._prices.shown(now, regular)) + b"}"
 
+
+_KEPT: Final = 4
+"""Prices of a product whose rendering is kept: those of a few zones and weeks."""
 
 _ORGANIC: Final = b'"adId":null,"adSource":null,"featured":false'
+_HELD: Final = b'"availability":true,"availableQuantity":20,"pricing":'
 _GONE: Final = b'"availability":false,"availableQuantity":0,"pricing":'
+
+
+def paid_by(campaign: str) -> bytes:
+    """The fields of a paid copy that say by which campaign."""
+    return orjson.dumps({"adId": f"display_{uuid_of(campaign)}", "adSource": "citrus", "featured": True})[1:-1]
 
 
 def _fixed(product: Product, homes: Sequence[Sequence[Category]]) -> dict[str, Any]:

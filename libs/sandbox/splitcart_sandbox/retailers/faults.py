@@ -45,9 +45,16 @@ class Fault(StrEnum):
     """The shop is deployed anew: addresses that bear the build id of before are unknown from now on."""
     STORE_IGNORED = "store-ignored"
     """The answer is about the company's default store, whichever was asked for."""
+    SPONSORED = "sponsored"
+    """A page of a listing bears a paid copy of each of its products beside the product itself."""
 
 
-OWN: Final = frozenset({Fault.DUPLICATES, Fault.MISSING_PRICES, Fault.NEW_BUILD, Fault.STORE_IGNORED})
+ASKS_TO_WAIT: Final = frozenset({Fault.THROTTLED, Fault.UNAVAILABLE})
+"""Those whose answer says for how long the host wants to be left alone."""
+
+OWN: Final = frozenset(
+    {Fault.DUPLICATES, Fault.MISSING_PRICES, Fault.NEW_BUILD, Fault.STORE_IGNORED, Fault.SPONSORED}
+)
 """What only a company's face can carry out, and happens to no call that has no way of its own for it."""
 
 
@@ -61,18 +68,25 @@ PROFILES: Final[Mapping[str, Rates]] = {
         Fault.UNAVAILABLE: 0.002, Fault.TRUNCATED: 0.001, Fault.SHORT_CATEGORY: 0.002, Fault.EMPTY: 0.0005,
     },
     "hostile": {
-        Fault.DROP: 0.02, Fault.TIMEOUT: 0.005, Fault.THROTTLED: 0.03, Fault.ERROR: 0.02, Fault.UNAVAILABLE: 0.02,
-        Fault.TRUNCATED: 0.02, Fault.BOT_WALL: 0.02, Fault.SHORT_CATEGORY: 0.05, Fault.EMPTY: 0.01,
+        Fault.DROP: 0.02, Fault.TIMEOUT: 0.0005, Fault.THROTTLED: 0.002, Fault.ERROR: 0.02,
+        Fault.UNAVAILABLE: 0.002, Fault.TRUNCATED: 0.02, Fault.BOT_WALL: 0.0005, Fault.SHORT_CATEGORY: 0.002,
+        Fault.EMPTY: 0.01,
         Fault.DUPLICATES: 0.01, Fault.MISSING_PRICES: 0.005, Fault.NEW_BUILD: 0.001, Fault.STORE_IGNORED: 0.001,
+        Fault.SPONSORED: 0.01,
     },
 }  # fmt: skip
-"""Rates by the name they are asked for in settings."""
+"""Rates by the name they are asked for in settings.
+
+What costs a visitor seconds of the wall clock (time-outs, Retry-After) or a whole scrape (walls, another store) is
+rarer than what costs it one more try: where time runs thousands of times as fast, a second is hours of its day.
+"""
 
 HIDDEN_SHARE: Final = 0.4
 """Share of a short category's listings that is missing."""
 
-PAGE_FAULTS: Final = (Fault.DUPLICATES, Fault.MISSING_PRICES, Fault.STORE_IGNORED)
-"""Those of `OWN` that a page of a listing meets."""
+PAGE_FAULTS: Final = (Fault.DUPLICATES, Fault.MISSING_PRICES, Fault.STORE_IGNORED, Fault.SPONSORED)
+"""Those of `OWN` that a page of a listing meets; a company without advertisements, or that knows the store by the
+address alone, meets fewer of them."""
 
 REPEATED: Final = 6
 """Products at the top of a page that a page with duplicates bears again."""
@@ -83,10 +97,11 @@ MISSING_SHARE: Final = 0.2
 
 @dataclass(slots=True)
 class Script:
-    """A fault on order: for the next `count` matching calls, or `until` a second (virtual), whichever is given.
+    """A fault on order: for the next `count` matching calls, or `until` a second (virtual), or at a `rate`.
 
-    `call` and `store` narrow it to a kind of call and a store's id as its key has it. A short category is counted
-    in categories, not calls: each stays short until the script is cleared.
+    `call` and `store` narrow it to a kind of call and a store's id as its key has it. A `rate` below 1 strikes
+    that share of the matching calls, drawn from the seed; alone, it stands until it is cleared. A short category
+    is counted, and drawn, in categories, not calls: each stays short until the script is cleared.
     """
 
     company: str
@@ -95,26 +110,37 @@ class Script:
     until: int | None = None
     call: str | None = None
     store: str | None = None
+    rate: float = 1.0
     short: set[tuple[str, str]] = field(default_factory=set)
 
-    def strikes(self, company: str, call: Call, at: int) -> bool:
-        """Whether it happens to this call; uses up one of its count if so."""
-        wanted = (company, self.call or call.kind, self.store or call.store)
-        if wanted != (self.company, call.kind, call.store) or (self.until is not None and at >= self.until):
+    def strikes(self, company: str, call: Call, at: int, seed: int = 0, number: int = 0) -> bool:
+        """Whether it happens to this call, the company's so-and-so-many-th; uses up one of its count if so."""
+        if not self._concerns(company, call) or (self.until is not None and at >= self.until):
             return False
-        if self.fault in OWN and self.fault not in call.own:
+        if self.fault is Fault.SHORT_CATEGORY and (call.store, call.category) in self.short:
+            return True
+        if self.rate < 1 and fraction(seed, "script", *self._drawn_by(company, call, number)) >= self.rate:
             return False
-        if self.fault is Fault.SHORT_CATEGORY:
-            if call.kind != "listing" or not call.category:
-                return False
-            if (call.store, call.category) in self.short:
-                return True
         if self.count is not None:
             if self.count == 0:
                 return False
             self.count -= 1
         self.short.add((call.store, call.category))
         return True
+
+    def _concerns(self, company: str, call: Call) -> bool:
+        """Whether it can happen to such a call at all."""
+        wanted = (company, self.call or call.kind, self.store or call.store)
+        if wanted != (self.company, call.kind, call.store):
+            return False
+        if self.fault is Fault.SHORT_CATEGORY:
+            return call.kind == "listing" and call.category != ""
+        return self.fault not in OWN or self.fault in call.own
+
+    def _drawn_by(self, company: str, call: Call, number: int) -> tuple[object, ...]:
+        if self.fault is Fault.SHORT_CATEGORY:
+            return company, self.fault, call.store, call.category
+        return company, self.fault, number
 
 
 def lacks_price(sku: str) -> bool:
@@ -146,14 +172,14 @@ class Faults:
         for script in self._scripts:
             yield {
                 "company": script.company, "kind": script.fault, "count": script.count, "until": script.until,
-                "call": script.call, "store": script.store,
+                "call": script.call, "store": script.store, "rate": script.rate,
             }  # fmt: skip
 
     def decide(self, company: str, call: Call, at: int) -> Fault | None:
         """What happens to a call at a virtual second; counts it."""
         self._calls[company] += 1
         for script in self._scripts:
-            if script.strikes(company, call, at):
+            if script.strikes(company, call, at, self._seed, self._calls[company]):
                 return script.fault
         draw = fraction(self._seed, "fault", company, self._calls[company]) if self._rates else 1.0
         for fault, rate in self._rates.items():
@@ -199,8 +225,10 @@ def script_of(body: Mapping[str, object], companies: Mapping[str, object]) -> Sc
         raise ValueError(f"company must be one of {', '.join(companies)}")
     if kind not in set(Fault):
         raise ValueError(f"kind must be one of {', '.join(Fault)}")
-    if (count is None) == (until is None):
-        raise ValueError("give either count or until")
+    rate = _rate(body.get("rate"))
+    alone = count is None and until is None and rate < 1
+    if (count is None) == (until is None) and not alone:
+        raise ValueError("give either count or until, or a rate below 1")
     moment = None if until is None else datetime.fromisoformat(str(until))
     if moment is not None and moment.tzinfo is None:
         raise ValueError("until needs a time zone")
@@ -208,4 +236,12 @@ def script_of(body: Mapping[str, object], companies: Mapping[str, object]) -> Sc
         raise ValueError("count must be a whole number above 0")
     second = None if moment is None else int(moment.timestamp())
     call, store = (None if body.get(name) is None else str(body[name]) for name in ("call", "store"))
-    return Script(str(company), Fault(str(kind)), count, second, call, store)
+    return Script(str(company), Fault(str(kind)), count, second, call, store, rate)
+
+
+def _rate(value: object) -> float:
+    if value is None:
+        return 1.0
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise ValueError("rate must be a number above 0, at most 1")
+    return float(value)

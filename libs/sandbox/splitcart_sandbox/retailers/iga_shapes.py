@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -21,6 +22,9 @@ BARCODE_SHARE: Final = 0.84
 
 IMAGE_SHARE: Final = 0.94
 """Share of products that have an image."""
+
+_KEPT: Final = 4
+"""Prices of a product whose rendering is kept."""
 
 _PRODUCE: Final = re.compile(r"800\d{5}")
 """Skus of produce: the last five digits are the number typed in at the till."""
@@ -84,8 +88,14 @@ class IgaTile:
         self._measure = Measure("kg", 1, 1000 / size.amount) if weighed else measure_of(product, size)
         self._grams = int(size.amount) if weighed else 0
         self._fixed = orjson.dumps(_fixed(product, size, self._measure, homes, seed, weighed=weighed))[:-1] + b","
+        self.priced = lru_cache(maxsize=_KEPT)(self._priced)
 
-    def priced(self, now: int, regular: int) -> orjson.Fragment:
+    def unpriced(self) -> orjson.Fragment:
+        """The tile's JSON where it lacks its price for no good reason."""
+        nothing = {"price": None, "priceNumeric": None, "wholePrice": None, "pricePerUnit": None}
+        return orjson.Fragment(self._fixed + orjson.dumps(_regular(nothing))[1:])
+
+    def _priced(self, now: int, regular: int) -> orjson.Fragment:
         """The tile's JSON at a price and a regular price in cents."""
         price = self._weighed(now, regular) if self._grams else self._packaged(now, regular)
         return orjson.Fragment(self._fixed + orjson.dumps(price)[1:])

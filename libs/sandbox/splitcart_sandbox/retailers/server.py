@@ -16,9 +16,10 @@ from granian.server.embed import Server
 from splitcart_common.clock import Clock
 from splitcart_sandbox.retailers.aldi import AldiFace
 from splitcart_sandbox.retailers.coles import ColesFace
-from splitcart_sandbox.retailers.faults import PROFILES, Fault, Faults, answer_of, script_of
+from splitcart_sandbox.retailers.faults import ASKS_TO_WAIT, PROFILES, Fault, Faults, answer_of, script_of
 from splitcart_sandbox.retailers.iga import IgaFace
 from splitcart_sandbox.retailers.ledger import Ledger
+from splitcart_sandbox.retailers.robots import ROBOTS_TXT, robots_txt
 from splitcart_sandbox.retailers.settings import SimulatorSettings
 from splitcart_sandbox.retailers.truth import Truth
 from splitcart_sandbox.retailers.web import Answer, Face, RefusedError, Request, body_of, json_answer
@@ -51,6 +52,7 @@ class Simulator:
         """Set to end: it lets go of the answers that are being held back."""
         self._truth = Truth(self.world, self._clock, self.ledger)
         self._faces = {company: FACES[company](self.world) for company in settings.companies}
+        self._robots = {company: robots_txt(company, settings.crawl_delay_seconds) for company in self._faces}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -77,13 +79,16 @@ class Simulator:
             await _reply(send, json_answer({"error": f"no such path; there are {', '.join(known)}"}, 404))
 
     async def _company(self, face: Face, request: Request, receive: Receive, send: Send) -> None:
-        call = face.call(request)
+        robots = self._robots[face.company] if request.path == ROBOTS_TXT and request.method == "GET" else None
+        call = robots or face.call(request)
         # In flight until the last byte is about to leave: a client that has read it may ask again at once.
-        with self.ledger.serving(face.company, call):
+        with self.ledger.serving(face.company, call) as asked:
             await asyncio.sleep(self._settings.latency_seconds)
             at = second(self._clock.now())
             fault = self.faults.decide(face.company, call, at)
             if fault is not None:
+                asked.fault = fault.value
+                asked.retry_after = self._settings.retry_after_seconds if fault in ASKS_TO_WAIT else 0.0
                 self.ledger.fault(face.company, fault.value)
             if fault is Fault.TIMEOUT:
                 await self._linger(receive)

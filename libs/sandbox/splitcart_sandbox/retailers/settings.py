@@ -1,6 +1,7 @@
 """Settings of the simulator, from the environment: prefix ``SPLITCART_SIMULATOR_``, and the shared clock."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AliasChoices, Field, field_validator
@@ -9,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from splitcart_common.clock import ScaledClock
 from splitcart_common.settings import ClockSetting
 from splitcart_sandbox.retailers.faults import PROFILES as FAULT_PROFILES
+from splitcart_sandbox.retailers.imported import read
 from splitcart_sandbox.retailers.profiles import PROFILES
 from splitcart_sandbox.retailers.world import WorldSettings
 
@@ -38,6 +40,14 @@ class SimulatorSettings(BaseSettings):
     )
     slow_seconds: float = Field(default=60.0, gt=0, description="how late a timed-out answer is, wall seconds")
     retry_after_seconds: int = Field(default=2, ge=0, description="what 429 and 503 ask for")
+    crawl_delay_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        description="virtual seconds that robots.txt asks for between requests; 0: it asks nothing",
+    )
+    products: Path | None = Field(
+        default=None, description="JSON lines of product rows, served in place of a company's own"
+    )
     clock: ClockSetting = Field(
         default_factory=ScaledClock.real, validation_alias=AliasChoices("clock", "SPLITCART_CLOCK")
     )
@@ -55,7 +65,17 @@ class SimulatorSettings(BaseSettings):
         return value
 
     def world(self) -> WorldSettings:
-        """The country these settings ask for; ValueError for a company there is none of."""
+        """The country these settings ask for.
+
+        ValueError for a company there is none of, a file of products that cannot be used, or one of other
+        companies only.
+        """
+        products = read(self.products) if self.products is not None else {}
+        if products and not products.keys() & set(self.companies):
+            raise ValueError(
+                f"{self.products} has products of {', '.join(products)} only, and the companies are "
+                f"{', '.join(self.companies)}"
+            )
         return WorldSettings(
             seed=self.seed,
             companies=self.companies,
@@ -63,4 +83,5 @@ class SimulatorSettings(BaseSettings):
             listings=self.listings,
             zones=self.zones,
             origin=self.origin,
+            products=products,
         )

@@ -1,8 +1,9 @@
 """A store's whole price list at one moment, put together from prices, zones, clearances and ranges."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from splitcart_sandbox.retailers.prices import Prices
 from splitcart_sandbox.retailers.ranges import Carried, Ranges
 from splitcart_sandbox.retailers.source import Outlet
 from splitcart_sandbox.retailers.zones import Life, Zoning
+
+T = TypeVar("T")
 
 NOT_SOLD: Final = -1
 """The price of a listing that a store does not carry."""
@@ -42,6 +45,19 @@ class Shelf:
     until: int
     prices: I64
     regular: I64
+    _kept: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def keep(self, what: Hashable, make: Callable[[], T]) -> T:
+        """What `make` gives, made once: whatever follows from a price list stands, and goes, with it."""
+        if what not in self._kept:
+            self._kept[what] = make()
+        kept: T = self._kept[what]
+        return kept
+
+    def priced(self, numbers: I64) -> list[tuple[int, int, int]]:
+        """Number, price and regular price of each of these listings, in order."""
+        prices, regular = self.prices[numbers].tolist(), self.regular[numbers].tolist()
+        return list(zip(numbers.tolist(), prices, regular, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

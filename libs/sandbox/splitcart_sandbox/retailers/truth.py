@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from splitcart_common.clock import Clock
+from splitcart_sandbox.retailers import web
 from splitcart_sandbox.retailers.ledger import Ledger
 from splitcart_sandbox.retailers.processes import FOREVER
 from splitcart_sandbox.retailers.shelves import Store
 from splitcart_sandbox.retailers.web import Answer, RefusedError, Request, body_of, json_answer
-from splitcart_sandbox.retailers.world import UnknownStoreError, World, second
+from splitcart_sandbox.retailers.world import UnknownListingError, UnknownStoreError, World, second
 
 LONGEST_READ: Final = timedelta(days=400)
 """A longer interval is surely a mistake, and would keep the server from its requests."""
@@ -28,8 +29,10 @@ class Truth:
             ("GET", "world"): self._describe,
             ("GET", "stores"): self._stores,
             ("GET", "prices"): self._prices,
+            ("GET", "changes"): self._changes,
             ("POST", "reads"): self._reads,
             ("GET", "requests"): lambda _: json_answer(self._ledger.counts()),
+            ("GET", "requests/log"): self._log,
         }
 
     def answer(self, request: Request) -> Answer:
@@ -44,6 +47,8 @@ class Truth:
             return refusal.answer
         except UnknownStoreError as unknown:
             return json_answer({"error": f"no such store: {unknown}"}, 404)
+        except UnknownListingError as unknown:
+            return json_answer({"error": f"no such listing: {unknown}"}, 404)
 
     def _describe(self, request: Request) -> Answer:
         settings, at = self._world.settings, self._at(request)
@@ -52,6 +57,7 @@ class Truth:
                 "stores": len(company.stores),
                 "open": sum(store.life.open(second(at)) for store in company.stores.values()),
                 "pool": len(company.products),
+                "imported": key in settings.products,
                 "listings_per_store": settings.listings or company.profile.listings,
                 "zones": list(company.zoning.names),
                 "turn_share": company.profile.turn_share,
@@ -76,6 +82,7 @@ class Truth:
         return {
             "store": store.key,
             "company": outlet.company,
+            "retailer_ref": outlet.retailer_ref,
             "zone": names[life.zone(at)],
             "closed_at": None
             if life.closes == FOREVER or life.open(at)
@@ -88,8 +95,36 @@ class Truth:
         }
 
     def _prices(self, request: Request) -> Answer:
-        at, store = self._at(request), request.query.get("store", "")
-        return json_answer({"store": store, "at": at, "prices": self._world.price_list(store, at)})
+        """Everything a store sells, or with `sku` one listing of it."""
+        at, store, sku = self._at(request), request.query.get("store", ""), request.query.get("sku")
+        if sku is None:
+            prices: Mapping[str, int | None] = self._world.price_list(store, at)
+        else:
+            prices = {sku: self._world.price_at(store, sku, at)}
+        return json_answer({"store": store, "at": at, "prices": prices})
+
+    def _changes(self, request: Request) -> Answer:
+        """A listing's price at the beginning of an interval, and from each moment on at which it changed in it."""
+        query = request.query
+        try:
+            sku, since, to = _read(query.get("sku", ""), _unescaped(query["from"]), _unescaped(query["to"]))
+        except (KeyError, ValueError) as error:
+            raise RefusedError(json_answer({"error": f"sku, from and to are needed: {error!r}"}, 400)) from None
+        store = query.get("store", "")
+        changes = [(since, self._world.price_at(store, sku, since)), *self._world.changes(store, sku, since, to)]
+        return json_answer(
+            {"store": store, "sku": sku, "changes": [{"at": at, "price": price} for at, price in changes]}
+        )
+
+    def _log(self, request: Request) -> Answer:
+        """A company's requests one by one, from the `since`-th on; of many, the latest are on record."""
+        company, since = request.query.get("company", ""), web.number(request.query, "since", 1, 1, 1 << 53)
+        if company not in self._world.companies or since is None:
+            known = ", ".join(self._world.companies)
+            raise RefusedError(
+                json_answer({"error": f"company (of {known}) and since, a number, are asked for"}, 400)
+            )
+        return json_answer({"company": company, "requests": self._ledger.log(company, since)})
 
     def _reads(self, request: Request) -> Answer:
         """Reads of one interval are answered together: a page of listings is one look at the price list."""
@@ -115,8 +150,7 @@ class Truth:
         if text is None:
             return self._clock.now()
         try:
-            # A plus that was not escaped arrives as a space.
-            return _moment(text.replace(" ", "+"))
+            return _moment(_unescaped(text))
         except ValueError as error:
             raise RefusedError(json_answer({"error": str(error)}, 400)) from None
 
@@ -126,6 +160,11 @@ def _read(sku: str, since: str, to: str) -> tuple[str, datetime, datetime]:
     if not start <= end <= start + LONGEST_READ:
         raise ValueError(f"a read ends within {LONGEST_READ.days} days of its begin, not at {end} from {start}")
     return str(sku), start, end
+
+
+def _unescaped(text: str) -> str:
+    """A plus that was not escaped arrives as a space."""
+    return text.replace(" ", "+")
 
 
 def _moment(text: object) -> datetime:

@@ -54,10 +54,10 @@ Answering = Callable[[int, Hides], Answer]
 class Call:
     """What a request asks a company for, before it is answered: the faults and the ledger go by it.
 
-    `kind` is ``stores``, ``categories``, ``listing``, ``product`` or ``other``. `store` is the store's id as its
-    key has it, or what the request calls a store that is unknown; `category` is as the request names it. Both are
-    empty where it names none. `own` is what answers instead where a fault happens that only the company's face
-    can carry out, by the fault's name.
+    `kind` is ``robots``, ``stores``, ``categories``, ``listing``, ``product`` or ``other``. `store` is the store's
+    id as its key has it, or what the request calls a store that is unknown; `category` is as the request names it.
+    Both are empty where it names none. `own` is what answers instead where a fault happens that only the company's
+    face can carry out, by the fault's name.
     """
 
     kind: str

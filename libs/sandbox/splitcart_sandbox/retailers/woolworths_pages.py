@@ -44,6 +44,12 @@ def bundles_page(total: int, bundles: list[bytes]) -> Answer:
     )
 
 
+def search_page(total: int, bundles: list[bytes]) -> Answer:
+    """A page of what a search found; `total` does not count promoted products."""
+    found = orjson.Fragment(b"[" + b",".join(bundles) + b"]")
+    return json_answer({"Products": found, "SearchResultsCount": total, "Corrections": None})
+
+
 def refused(status: int, message: str) -> Answer:
     """An answer that says that it is none."""
     return json_answer({"Success": False, "Message": message}, status)

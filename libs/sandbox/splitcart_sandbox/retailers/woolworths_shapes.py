@@ -1,13 +1,14 @@
 """The JSON of Woolworths' answers but for the prices, field by field; its names are in Pascal case."""
 
 from collections.abc import Sequence
+from functools import cached_property, lru_cache
 from html import escape
 from typing import Any, Final
 
 import orjson
 
 from splitcart_sandbox.retailers.noise import fraction, salt
-from splitcart_sandbox.retailers.rendering import amount, checked, in_store_code, slug_of
+from splitcart_sandbox.retailers.rendering import checked, in_store_code, slug_of
 from splitcart_sandbox.retailers.source import Category, Outlet, Product
 from splitcart_sandbox.retailers.woolworths_prices import WoolworthsPrices
 
@@ -76,42 +77,58 @@ class WoolworthsTile:
     def __init__(self, product: Product, seed: int, homes: Sequence[Sequence[Category]]) -> None:
         self._product, self._prices = product, WoolworthsPrices(product, seed)
         self._names = {"Name": product.name, "DisplayName": display_name(product)}
-        self._bundle = orjson.dumps(self._names)[:-1] + b',"Products":['
         fixed = {"TileID": 0, "Stockcode": int(product.sku), **self._fixed(homes, seed)}
-        self._tile = orjson.dumps(fixed)[:-1] + b","
+        self._head = self._opened(fixed)
+        self._pricing = lru_cache(maxsize=_KEPT)(self._render)
 
     def priced(self, now: int, regular: int, store: int) -> bytes:
         """The bundle of the product in its own place, at a price and a regular price in cents."""
-        return self._told(self._prices.shown(now, regular), store, _ORGANIC)
+        return self._told(self._head, store, self._pricing(now, regular), _ORGANIC)
 
     def unpriced(self, store: int, *, sold: bool) -> bytes:
         """Without a price: not sold at the store now or, if it is, for no good reason."""
-        return self._told(self._prices.unpriced(self._product.price, sold=sold), store, _ORGANIC)
+        price = orjson.dumps(self._prices.unpriced(self._product.price, sold=sold))[1:-1]
+        return self._told(self._head, store, price, _ORGANIC)
 
     def promoted(self, now: int, regular: int, store: int, index: int) -> bytes:
         """The bundle of a paid copy of the product, at the same price."""
         paid = {"AdID": f"ad-{self._product.sku}-{index}", "AdIndex": index, "AdStatus": "Promoted"}
         advert = orjson.dumps({"IsSponsoredAd": True, **paid})[1:]
-        return self._told(self._prices.shown(now, regular), store, advert)
+        return self._told(self._head, store, self._pricing(now, regular), advert)
 
     def market(self, store: int) -> bytes:
         """The bundle of the same product of another seller, at that one's price."""
         price = round(self._product.price * DEARER)
-        shown = orjson.loads(self._told(self._prices.shown(price, price), store, _ORGANIC))
-        (tile,) = shown["Products"]
-        code = MARKET_CODES + int(self._product.sku)
-        tile |= {"Stockcode": code, "IsMarketProduct": True, "OfferId": str(code), "Price": amount(price)}
-        tile |= {"Barcode": None, "GtinFormat": 0}
-        return orjson.dumps(shown)
+        return self._told(self._market_head, store, self._render(price, price), _ORGANIC)
 
     def detail(self, now: int, regular: int, store: int) -> dict[str, Any]:
-        """The answer of the product's own page: the fields of the tile."""
-        (tile,) = orjson.loads(self.priced(now, regular, store))["Products"]
-        return {"Product": tile}
+        """The fields of the tile, as the product's own page has them."""
+        tile: dict[str, Any] = orjson.loads(self.priced(now, regular, store))["Products"][0]
+        return tile
 
-    def _told(self, price: dict[str, Any], store: int, advert: bytes) -> bytes:
-        named = b'"FulfilmentStoreId":%d,' % store
-        return self._bundle + self._tile + named + orjson.dumps(price)[1:-1] + b"," + advert + b"]}"
+    def _render(self, now: int, regular: int) -> bytes:
+        return orjson.dumps(self._prices.shown(now, regular))[1:-1]
+
+    @cached_property
+    def _market_head(self) -> bytes:
+        code = MARKET_CODES + int(self._product.sku)
+        fixed = orjson.loads(self._head.partition(b',"Products":[')[2].removesuffix(b",") + b"}")
+        other = {
+            "Stockcode": code,
+            "IsMarketProduct": True,
+            "OfferId": str(code),
+            "Barcode": None,
+            "GtinFormat": 0,
+        }
+        return self._opened(fixed | other)
+
+    def _opened(self, tile: dict[str, Any]) -> bytes:
+        """A bundle, and in it a tile up to the fields that change."""
+        return b"".join((orjson.dumps(self._names)[:-1], b',"Products":[', orjson.dumps(tile)[:-1], b","))
+
+    @staticmethod
+    def _told(head: bytes, store: int, price: bytes, advert: bytes) -> bytes:
+        return b"".join((head, b'"FulfilmentStoreId":%d,' % store, price, b",", advert, b"]}"))
 
     def _fixed(self, homes: Sequence[Sequence[Category]], seed: int) -> dict[str, Any]:
         product = self._product
@@ -139,6 +156,9 @@ class WoolworthsTile:
             "Rating": {"Average": 0, "ReviewCount": 0},
         }
 
+
+_KEPT: Final = 4
+"""Prices of a product whose rendering is kept: those of a few zones and weeks."""
 
 _ORGANIC: Final = b'"IsSponsoredAd":false,"AdID":null,"AdIndex":null,"AdStatus":null}'
 

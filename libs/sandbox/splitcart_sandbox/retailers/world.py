@@ -33,8 +33,9 @@ THURSDAY = 3
 class WorldSettings:
     """What a country is a function of. `stores` and `listings` are per company, 0 for as many as there really are.
 
-    `zones` merges price zones down to so many (None: the company's own number). Prices turn at 00:00 UTC of
-    `turn_weekday` (Monday 0). Stores move and close after `origin`, never before. `profiles` replaces rates.
+    `products` are served in the place of those of a company that come with the package. `zones` merges price
+    zones down to so many (None: the company's own number). Prices turn at 00:00 UTC of `turn_weekday` (Monday 0).
+    Stores move and close after `origin`, never before. `profiles` replaces rates.
     """
 
     seed: int = 7
@@ -45,6 +46,7 @@ class WorldSettings:
     turn_weekday: int = 2
     origin: datetime = datetime(2026, 7, 1, tzinfo=UTC)
     profiles: Mapping[str, CompanyProfile] = field(default_factory=lambda: PROFILES)
+    products: Mapping[str, Sequence[Product]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         unknown = [company for company in self.companies if company not in self.profiles]
@@ -79,7 +81,8 @@ class CompanyWorld:
         outlets = choose_outlets(every, settings.stores, seed)
         self.zoning: Zoning = merged(self.profile.zoning(every, outlets, seed), settings.zones)
         wanted = settings.listings or self.profile.listings
-        self.products: tuple[Product, ...] = choose_products(source.products(company), self.profile, wanted, seed)
+        rows = settings.products.get(company) or source.products(company)
+        self.products: tuple[Product, ...] = choose_products(rows, self.profile, wanted, seed)
         self.number = {product.sku: number for number, product in enumerate(self.products)}
         self.stores = {
             outlet.key: Store(outlet, self._life(outlet.key, home))

@@ -1,7 +1,21 @@
-"""Full or partial: whether what a scrape did not see may be withdrawn (protocol.md, rule 4)."""
+"""What a scrape has seen, and whether what it did not see may be withdrawn (protocol.md, rule 4)."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+
+from splitcart_common.events import ObservedListing
+
+
+def parted(
+    listings: Sequence[ObservedListing],
+) -> tuple[Sequence[ObservedListing], Sequence[ObservedListing]]:
+    """What a store sells of the listings it shows, and what it does not, each in order (decision 0023).
+
+    A tile without a price that says it cannot be had is of the second kind: the fold does not count it as seen, so
+    a full scrape withdraws the listing. One that can be had only lacks its price: it keeps the one it had.
+    """
+    sold = [listing for listing in listings if listing.price is not None or listing.available]
+    return sold, [listing for listing in listings if listing.price is None and not listing.available]
 
 
 def is_full(

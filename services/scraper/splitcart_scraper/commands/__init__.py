@@ -49,7 +49,8 @@ def scrape(
     members of groups whose anchors' prices stand for theirs (`schedule show` has them). Requests go out one at a
     time, whatever the number of workers, and leave a gap. A store whose scrape was interrupted goes on where it
     stopped: Ctrl-C loses nothing. If the retailer cannot be reached three times in a row, or shows a bot wall, the
-    command ends with exit code 3.
+    command ends with exit code 3. Once the company's requests of the day are made (`schedule policy`), nothing new
+    is begun, also not with --store.
 
     Examples: `splitcart scrape aldi --dev`; `splitcart scrape aldi --store G452 --max-requests 20 --dry-run`.
     """
@@ -81,7 +82,8 @@ def find_barcodes(
     Only what has the right check digit is published. Progress is kept for each product: Ctrl-C, a kill or a limit
     loses nothing, and the same command goes on with the next one. Products whose page has no barcode are left
     alone for 90 days. Three products in a row that cannot be read, a throttle or a bot wall end the command with
-    exit code 3 and the reason.
+    exit code 3 and the reason. Once the company's requests of the day are made it ends as after a limit, with 0,
+    and says when it can go on.
 
     Examples: `splitcart barcodes coles --dev`; `splitcart barcodes coles --limit 500`.
     """
@@ -114,8 +116,9 @@ def look(
     of all other requests. Every field that has gone, is new, or is of another kind is listed with its path, what
     was expected and seen, the share of objects and examples.
 
-    Exit codes: 0 all as expected; 1 drift, and the parsers still read it; 2 drift that they cannot read; 3 the
-    retailer could not be looked at. Run it once a day, and before a scrape after a long rest.
+    Exit codes: 0 all as expected; 1 drift, and the parsers still read it; 2 drift that they cannot read, or a
+    wrong option; 3 the retailer could not be looked at, or not today any more (`schedule policy`). Run it once a
+    day, and before a scrape after a long rest.
     """
     from splitcart_scraper.commands import canary  # noqa: PLC0415 - clients are slow to import for --help
 
@@ -127,7 +130,7 @@ def discover(company: Company, *, base_url: BaseUrl = None, dev: Dev = False, as
     """Find every store of a company and publish those that are new or changed.
 
     Stores that two complete discoveries in a row do not list are published as closed. The service does the same
-    once a week by itself.
+    once a week by itself. Refused, with exit code 1, once the company's requests of the day are made.
     """
     from splitcart_scraper.commands import scraping  # noqa: PLC0415 - clients are slow to import for --help
 
@@ -166,8 +169,9 @@ def policy(*, dev: Dev = False, as_json: AsJson = False) -> None:
 
     SPLITCART_SCRAPER_POLICY chooses the policy: the order in which stores that are due come. What keeps a store
     from being due is the same under each: the rests, its lease, and the company's budget of requests a day
-    (SPLITCART_SCRAPER_BUDGET_PER_DAY, as in `20000,iga=5000`; days are virtual and UTC; 0: none). Over budget no
-    new scrape begins until the next day; one that has begun is read to its end. Companies do not compete: each has
+    (SPLITCART_SCRAPER_BUDGET_PER_DAY, as in `20000,iga=5000`; days are virtual and UTC; 0: none). Every request
+    counts, whatever it is for. Over budget nothing new begins until the next day: no scrape, no discovery, no
+    canary, no further product page; a scrape that has begun is read to its end. Companies do not compete: each has
     workers, a host and a budget of its own, so none waits for another.
     """
     from splitcart_scraper.commands import scheduling  # noqa: PLC0415 - clients are slow to import for --help

@@ -9,7 +9,14 @@ import msgspec
 import typer
 
 from splitcart_scraper.app import Parts, company_of
-from splitcart_scraper.commands.shell import CommandError, connected, execute, settings_to_visit, store_of
+from splitcart_scraper.commands.shell import (
+    NOT_WANTED,
+    CommandError,
+    connected,
+    execute,
+    settings_to_visit,
+    store_of,
+)
 from splitcart_scraper.domain.drift import Expected, learnt, profile
 from splitcart_scraper.handlers.canary import Canary, Expectations, Verdict
 from splitcart_scraper.store import Q, claims
@@ -25,9 +32,9 @@ def expectations(company: str, path: Path | None) -> Expectations:
     try:
         source = files("splitcart_scraper") / "expected" / f"{company}.json" if path is None else path
         return _DECODER.decode(source.read_bytes())
-    except FileNotFoundError:
+    except OSError as error:
         if path is not None:
-            raise CommandError(f"there is no file {path}", 2) from None
+            raise CommandError(f"{path} cannot be read: {error.strerror}", 2) from None
         return {}
     except msgspec.DecodeError as error:
         raise CommandError(f"{path} has no expectations: {error}", 2) from None
@@ -49,8 +56,11 @@ def canary(
     async def main() -> Said:
         nonlocal worst
         expected = expectations(company, expect)
-        async with connected(settings_to_visit(company, base_url, dev=dev)) as made:
-            looked = await _look_at(made, company, store, expected)
+        try:
+            async with connected(settings_to_visit(company, base_url, dev=dev)) as made:
+                looked = await _look_at(made, company, store, expected)
+        except CommandError as error:  # a 1 would say that there is drift
+            raise CommandError(str(error), NOT_WANTED if error.code == 1 else error.code) from None
         worst = max((page.verdict for page in looked.pages.values()), key=_GRAVITY.index)
         if learn is not None:
             _write(learn, looked, expected)
@@ -67,7 +77,10 @@ def _write(path: Path, looked: Canary, expected: Expectations) -> None:
     for name, page in looked.pages.items():
         if page.documents:
             wider[name] = learnt(wider.get(name, Expected({})), profile(page.documents))
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(wider), indent=1) + b"\n")
+    try:
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(wider), indent=1) + b"\n")
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}", 2) from None
 
 
 async def _look_at(made: Parts, company: str, store: str | None, expected: Expectations) -> Canary:
@@ -77,8 +90,14 @@ async def _look_at(made: Parts, company: str, store: str | None, expected: Expec
     if store is not None and outlet is None:
         raise CommandError(f"{key} is not known: `splitcart stores discover` finds the stores there are")
     walker, finder = at_work.scraper.walker, at_work.discovery.fetcher
+    today = await at_work.scraper.account.today()
+    if today.over:
+        raise CommandError(today.refusal("the canary does not look"))
     looking = Canary(walker.retailer, walker.fetcher, finder, made.clock.now(), expected)
-    await looking.look(outlet, made.entropy(10))
+    try:
+        await looking.look(outlet, made.entropy(10))
+    finally:
+        await at_work.scraper.account.book()
     return looking
 
 

@@ -156,7 +156,7 @@ def _moves(pages: Sequence[StagedPage], before: Known | None, samples: int) -> t
         return {"since": None, "common": 0, "moved": 0, "sample": []}, [nothing]
     now = prices_of(pages)
     found: Moved = moved(before.prices, now)
-    names = {listing.sku: listing.name for listing in distinct(page.content for page in pages)}
+    names = {sku: listing.name for sku, listing in distinct(page.content for page in pages).items()}
     largest = sorted(found.skus, key=lambda sku: (-abs(now[sku] - before.prices[sku]), sku))[:samples]
     sample = [{"sku": sku, "name": names[sku], "before": before.prices[sku], "now": now[sku]} for sku in largest]
     since = _iso(before.started_at)

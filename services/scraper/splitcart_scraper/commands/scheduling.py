@@ -61,6 +61,7 @@ def explain(store: str, *, dev: bool, as_json: bool) -> None:
         async with connected(settings) as made:
             known = await claims.candidates(made.pool, company)
             now, wall = made.clock.now(), made.clock.wall()
+            today = await budgets.spent(made.pool, company, now, settings.scraper_budget_per_day.of(company))
         candidate = next((one for one in known if one.store == store), None)
         if candidate is None:
             raise CommandError(_unknown(store))
@@ -68,6 +69,8 @@ def explain(store: str, *, dev: bool, as_json: bool) -> None:
         wait = rests.wait(candidate) if state in (Standing.RESTING, Standing.FRESH, Standing.RELEASED) else None
         order = [choice.store for choice in ranked(known, now, wall, rests, settings.policy)]
         place = order.index(store) + 1 if store in order else None
+        held = today.refusal("no new scrape begins") if today.over and state is Standing.DUE else None
+        due_at = wait.until if wait is not None else today.next_day_at if held is not None else None
         content: dict[str, object] = {
             "store": store,
             "standing": state.value,
@@ -78,11 +81,12 @@ def explain(store: str, *, dev: bool, as_json: bool) -> None:
             "lease_until": _iso(candidate.lease_until),
             "anchor": candidate.anchor,
             "confirmed_at": _iso(candidate.confirmed_at),
-            "due_at": None if wait is None else _iso(wait.until),
+            "due_at": _iso(due_at),
+            "why": _rests(candidate, wait, rests) if wait is not None else _sentence(candidate, state, place),
+            "held_back": held,
         }
-        if wait is not None:
-            return content, f"{store} {_rests(candidate, wait, rests)}"
-        return content, _sentence(candidate, state, place)
+        words = f"{store} {content['why']}"
+        return content, words if held is None else f"{words}; {held}: due {_iso(due_at)} (virtual)"
 
     execute(main(), as_json=as_json)
 
@@ -202,7 +206,8 @@ def _rests(candidate: Candidate, wait: Wait, rests: Rests) -> str:
     if wait.standing is Standing.FRESH:
         return f"is fresh: {scraped}, and prices have not turned since; {due}"
     hours = rests.claimed.total_seconds() / 3600
-    return f"rests {hours:g} hours after it was handed out {_iso(candidate.last_claimed_at)}; {due}"
+    flagged = "" if candidate.flagged_why is None else f", flagged: {candidate.flagged_why}"
+    return f"rests {hours:g} hours after it was handed out {_iso(candidate.last_claimed_at)}; {due}{flagged}"
 
 
 def _sentence(candidate: Candidate, state: Standing, place: int | None) -> str:
@@ -210,14 +215,12 @@ def _sentence(candidate: Candidate, state: Standing, place: int | None) -> str:
         again = ", its scrape goes on from the checkpoint" if state is Standing.INTERRUPTED else ""
         scraped = f"last scraped {_iso(candidate.last_scraped_at) or 'never'}"
         flagged = "" if candidate.flagged_why is None else f", flagged: {candidate.flagged_why}"
-        return f"{candidate.store} is number {place} in line{again}; {scraped}{flagged}"
+        return f"is number {place} in line{again}; {scraped}{flagged}"
     if state is Standing.LEASED:
-        return (
-            f"{candidate.store} is being scraped; its lease ends {_iso(candidate.lease_until)} (wall) if not kept"
-        )
+        return f"is being scraped; its lease ends {_iso(candidate.lease_until)} (wall) if not kept"
     if state is Standing.OFFLINE:
-        return f"{candidate.store} sells nothing online: it shows its prices nowhere, and is never scraped"
-    return f"{candidate.store} is closed"
+        return "sells nothing online: it shows its prices nowhere, and is never scraped"
+    return "is closed"
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from itertools import takewhile
 
 from splitcart_common.ids import scrape_id
 from splitcart_common.postgres import TRANSIENT
@@ -18,11 +19,12 @@ from splitcart_scraper.commands.shell import (
     settings_to_visit,
     store_of,
 )
+from splitcart_scraper.domain.budgets import OverBudgetError
 from splitcart_scraper.domain.schedule import NothingDue, choose
 from splitcart_scraper.domain.scrape import Abandoned, Run, Scope, StagedPage, Tally, tally
 from splitcart_scraper.handlers.observer import Finished, Observer
 from splitcart_scraper.handlers.walk import BrokenError, Budget
-from splitcart_scraper.handlers.workers import Company
+from splitcart_scraper.handlers.workers import LOOK_SECONDS, Company
 from splitcart_scraper.store import claims
 from splitcart_scraper.store.claims import Claim
 
@@ -67,7 +69,10 @@ def discover(company: str, base_url: str | None, *, dev: bool, as_json: bool) ->
 
     async def main() -> Said:
         async with connected(settings_to_visit(company, base_url, dev=dev)) as made, publishing(made):
-            found = await company_of(made, company).discovery.now()
+            try:
+                found = await company_of(made, company).discovery.now()
+            except OverBudgetError as error:
+                raise CommandError(str(error)) from None
         if found is None:
             raise CommandError(f"another process is discovering the stores of {company}: try again later")
         if found.trouble is not None and not found.stores:
@@ -113,8 +118,9 @@ async def _scrape(made: Parts, wish: Wish, observer: Observer) -> Said:
         "stopped": company.strikes.why if company.strikes.out else None,
     }
     if company.strikes.out:
-        times = company.strikes.count
-        raise CommandError(f"stopped after {times} scrapes in a row were abandoned: {company.strikes.why}", 3)
+        lost = sum(1 for _ in takewhile(lambda finished: finished.abandoned is not None, reversed(done.finished)))
+        scrapes = "1 abandoned scrape" if lost == 1 else f"{lost} abandoned scrapes in a row"
+        raise CommandError(f"stopped after {scrapes}: {company.strikes.why}", NOT_WANTED)
     if wish.store is not None and not done.finished and done.nothing is not None:
         raise CommandError(done.nothing.why)
     return content, _words(done)
@@ -131,6 +137,9 @@ async def _work(made: Parts, company: Company, store: str | None, number: int, d
         terms = company.terms_of(number)
         claim = await take(terms, made.entropy)
         if not isinstance(claim, Claim):
+            if claim.next_due_at is not None and claim.next_due_at <= terms.now:  # others were quicker
+                await asyncio.sleep(LOOK_SECONDS[0])
+                continue
             done.nothing = claim
             return
         finished = await company.scraper.scrape(claim, terms)
@@ -156,6 +165,9 @@ async def _try_out(made: Parts, wish: Wish) -> Said:
         raise CommandError(f"{store} is not known: `splitcart stores discover` finds the stores there are")
     if not company.scraper.walker.retailer.scrapable(outlet):
         raise CommandError(f"{store} sells nothing online: it shows its prices nowhere")
+    today = await company.scraper.account.today()
+    if today.over:
+        raise CommandError(today.refusal("no store is tried out"))
     walker, pages = company.scraper.walker, list[StagedPage]()
     identity = scrape_id(now, made.entropy(10))
     run = Run(identity, store, "manual", "full", now, company.terms.parser_version)
@@ -165,12 +177,14 @@ async def _try_out(made: Parts, wish: Wish) -> Said:
             session, _ = await walker.open(run, outlet.retailer_ref)
             plan = await walker.plan(session)
             run = replace(run, plan=plan)
-            pages += [page async for page in walker.pages(session, plan, ())]
+            async for page in walker.pages(session, plan, ()):
+                pages.append(page)  # one by one: what was read before a wall is kept
         except BrokenError as error:
             broken = error.abandoned
+        finally:
+            await company.scraper.account.book()
     counts = tally(run, pages)
     why = await company.scraper.objection(run, pages, counts)
-    await company.scraper.count_requests()
     content = {"store": store, "dry_run": True, **_numbers(counts), "quarantined": why}
     content["abandoned"] = None if broken is None else f"{broken.reason}: {broken.detail}"
     ending = why or content["abandoned"] or "would be published"

@@ -5,7 +5,8 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import typer
@@ -22,6 +23,9 @@ from splitcart_scraper.store import Q
 CONNECT_SECONDS: Final = 15.0
 NOT_WANTED: Final = 3
 """Exit code where the retailer cannot be reached or does not want us."""
+INTERRUPTED: Final = 130
+"""Exit code after Ctrl-C, as shells have it."""
+STOPPED: Final = "stopped; what was kept by then is not lost, and the same command goes on from there"
 
 
 class CommandError(Exception):
@@ -38,12 +42,22 @@ def settings_for(company: str | None, base_url: str | None = None, *, dev: bool 
         if company is not None:
             retailer_of(company)
         settings = ScraperSettings()
-    except (ValidationError, ValueError) as error:
+        changes: dict[str, object] = _sandbox(settings, company) if dev else {}
+        if company is not None and base_url is not None:
+            changes["scraper_base_url"] = {**settings.scraper_base_url, company: base_url}
+        return ScraperSettings(**{**settings.model_dump(), **changes})
+    except ValidationError as error:
+        raise CommandError(_wrong(error), 2) from None
+    except ValueError as error:
         raise CommandError(str(error), 2) from None
-    changes: dict[str, object] = _sandbox(settings, company) if dev else {}
-    if company is not None and base_url is not None:
-        changes["scraper_base_url"] = {**settings.scraper_base_url, company: base_url}
-    return ScraperSettings(**{**settings.model_dump(), **changes})
+
+
+def _wrong(error: ValidationError) -> str:
+    """Each wrong setting by the name it has in the environment, and what is wrong with it."""
+    return "; ".join(
+        f"SPLITCART_{'_'.join(map(str, one['loc'])).upper()}: {one['msg'].removeprefix('Value error, ')}"
+        for one in error.errors()
+    )
 
 
 def settings_to_visit(company: str, base_url: str | None, *, dev: bool) -> ScraperSettings:
@@ -117,10 +131,16 @@ async def publishing(made: Parts) -> AsyncIterator[None]:
 
 
 async def _drained(made: Parts) -> None:
-    with suppress(TimeoutError):
+    try:
         async with asyncio.timeout(CONNECT_SECONDS):
             while await made.pool.fetchval(Q["outbox_waits"]):  # noqa: ASYNC110 - a table, not an event
                 await asyncio.sleep(0.05)
+    except TimeoutError:
+        typer.echo(
+            f"splitcart: Kafka has not taken all of it within {CONNECT_SECONDS:g} s. Nothing is lost: the rest "
+            "waits in the outbox, and the next command, or the service, sends it",
+            err=True,
+        )
 
 
 def _missing(health: Health) -> str:
@@ -143,8 +163,11 @@ def execute(main: Coroutine[Any, Any, tuple[dict[str, object], str]], *, as_json
             typer.secho(f"splitcart: {error}", err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
         raise typer.Exit(error.code) from None
     except asyncio.CancelledError:
-        typer.echo("stopped; what was read is staged, and the next scrape goes on from there", err=True)
-        raise typer.Exit(130) from None
+        if as_json:
+            typer.echo(json.dumps({"error": STOPPED}))
+        else:
+            typer.echo(f"splitcart: {STOPPED}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
     typer.echo(json.dumps(content) if as_json else words)
 
 

@@ -1,7 +1,9 @@
 """How many requests a company may be sent in a day, all workers and machines together.
 
-A day is a calendar day of virtual time in UTC. A budget is no cap on a scrape: one that has begun is read to its
-end, as half a visit costs as much and says less, but no new one begins.
+A day is a calendar day of virtual time in UTC. Every request counts: of scrapes, discoveries, barcode passes and
+canaries, a try that failed, one that was answered with "not changed", one for a robots.txt. A budget is no cap on
+a scrape: one that has begun is read to its end, as half a visit costs as much and says less; but none begins.
+What goes on piece by piece stops at the next piece: barcodes product by product, a service's discovery in parts.
 """
 
 import re
@@ -50,6 +52,10 @@ class DailyBudgets:
         return ",".join([str(self.usual), *(f"{company}={requests}" for company, requests in self.own.items())])
 
 
+class OverBudgetError(Exception):
+    """The company has been sent its requests of the day; the text says what is not done for that, for people."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spent:
     """What a company was sent on a day, and what it may be; `limit` None: no budget."""
@@ -60,8 +66,15 @@ class Spent:
 
     @property
     def over(self) -> bool:
-        """No new scrape may begin on this day."""
+        """Nothing new may be asked for on this day."""
         return self.limit is not None and self.requests >= self.limit
+
+    def refusal(self, what: str) -> str:
+        """Why `what` (a sentence, like "no new scrape begins") is so for the rest of the day, for people."""
+        return (
+            f"over budget: {self.requests} of the {self.limit} requests of {self.day} (UTC) are made, and {what} "
+            "on that day unless SPLITCART_SCRAPER_BUDGET_PER_DAY allows more"
+        )
 
     @property
     def next_day_at(self) -> datetime:

@@ -25,6 +25,8 @@ ENOUGH: Final = 10
 """Values from which their length is taken for a rule."""
 LONGEST_EXAMPLE: Final = 60
 
+_SIGNS: Final = re.compile(r"[.?\[\]]")
+"""What paths are built with; a name that bears one is written with a line in its place."""
 _KINDS: Final[Mapping[type, str]] = {
     type(None): "null", bool: "bool", int: "whole", float: "fraction", list: "list", dict: "object"
 }  # fmt: skip
@@ -120,7 +122,7 @@ def _see(found: dict[str, Seen], objects: Counter[str], path: str, value: object
     if isinstance(value, dict):
         objects[path] += 1
         for name, inner in value.items():
-            _see(found, objects, _below(path, str(name).replace(".", "_")), inner, depth + 1)
+            _see(found, objects, _below(path, _SIGNS.sub("_", str(name)) or "_"), inner, depth + 1)
     elif isinstance(value, list):
         for inner in value:
             _see(found, objects, _folded(f"{path}[]"), inner, depth + 1)

@@ -14,11 +14,19 @@ from typing import Final
 
 from splitcart_common.ids import company_of
 from splitcart_common.turns import Turns
-from splitcart_scraper.domain.listing import distinct
+from splitcart_scraper.domain.listing import RefusalReason, distinct
 from splitcart_scraper.domain.scrape import Run, StagedPage, Tally
 
 PARSE_BUDGET: Final = 0.05
-"""The largest share of tiles that may be refused."""
+"""The largest share of tiles that may be refused, of a scrape; and of a page, that may not be read."""
+WHOLE_PAGE: Final = 20
+"""Tiles from which on a page is judged on its own: of fewer, a single one is the whole budget."""
+UNREAD: Final = frozenset(RefusalReason) - {
+    RefusalReason.PRICE_ZERO,
+    RefusalReason.PRICE_NEGATIVE,
+    RefusalReason.PRICE_TOO_HIGH,
+}
+"""Refused for its shape. A price of 0 is read and not believed: a page may bear a few of them for years."""
 MOST_MOVED: Final = 0.60
 """The largest share of prices that may have moved while none turned."""
 ENOUGH: Final = 100
@@ -60,7 +68,7 @@ class Moved:
 def prices_of(pages: Sequence[StagedPage]) -> dict[str, int]:
     """The cents of each listing that bears a price, as they would be published."""
     seen = distinct(page.content for page in pages)
-    return {listing.sku: listing.price for listing in seen if listing.price is not None}
+    return {sku: listing.price for sku, listing in seen.items() if listing.price is not None}
 
 
 def moved(before: Mapping[str, int], now: Mapping[str, int]) -> Moved:
@@ -87,6 +95,19 @@ def objection(tally: Tally, prices: Mapping[str, int], known: Known | None) -> s
     if len(prices) >= ENOUGH and len(set(prices.values())) == 1:
         return f"one price everywhere: {len(prices)} listings at {next(iter(prices.values()))} cents"
     return None if known is None else _too_much_moved(moved(known.prices, prices), known.started_at)
+
+
+def page_objection(pages: Sequence[StagedPage]) -> str | None:
+    """Why a scrape must wait for the sake of one of its pages: a shape that only some pages have; else None."""
+    for page in pages:
+        tiles, refusals = page.content.tiles, page.content.refusals
+        unread = sum(refusal.reason in UNREAD for refusal in refusals)
+        if tiles >= WHOLE_PAGE and unread > PARSE_BUDGET * tiles:
+            return (
+                f"parse budget: {unread} of the {tiles} tiles of one page ({unread / tiles:.1%}) could not be "
+                f"read, at most {PARSE_BUDGET:.0%} may be: {page.url}"
+            )
+    return None
 
 
 def _too_much_moved(found: Moved, since: datetime) -> str | None:

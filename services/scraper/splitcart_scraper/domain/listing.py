@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import Final
 
 from splitcart_common.events.observations import MAX_LISTINGS, Multibuy, ObservedListing, PageRead, Special
@@ -16,6 +17,7 @@ from splitcart_common.events.observations import MAX_LISTINGS, Multibuy, Observe
 _SKU: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _BARCODE: Final = re.compile(r"[0-9]{1,14}", re.ASCII)
 """As the retailer gives it: produce bears a short number of the till. What it names is for the fold to judge."""
+_PAGE: Final = attrgetter("page")
 MOST_CENTS: Final = 10_000_000
 LONGEST_NAME: Final = 500
 LONGEST_SHORT_TEXT: Final = 200
@@ -197,14 +199,13 @@ def _shown(value: object) -> str:
     return "missing" if value is None or value is MISSING else repr(value)[:60]
 
 
-def distinct(pages: Iterable[PageContent]) -> Iterator[ObservedListing]:
-    """Each SKU once, in the order of the pages: where a scrape saw it in several categories the first wins."""
-    seen: set[str] = set()
+def distinct(pages: Iterable[PageContent]) -> dict[str, ObservedListing]:
+    """By SKU, in the order of the pages: where a scrape saw one in several categories the first wins."""
+    first: dict[str, ObservedListing] = {}
     for page in pages:
         for listing in page.listings:
-            if listing.sku not in seen:
-                seen.add(listing.sku)
-                yield listing
+            first.setdefault(listing.sku, listing)
+    return first
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,5 +221,5 @@ def pack(listings: Sequence[ObservedListing], reads: Mapping[int, PageRead]) -> 
     """Batches of at most `MAX_LISTINGS`, in order: the same listings always make the same batches."""
     for start in range(0, len(listings), MAX_LISTINGS):
         batch = tuple(listings[start : start + MAX_LISTINGS])
-        pages = tuple(reads[page] for page in dict.fromkeys(listing.page for listing in batch))
+        pages = tuple(reads[page] for page in dict.fromkeys(map(_PAGE, batch)))
         yield PackedBatch(start // MAX_LISTINGS + 1, batch, pages)

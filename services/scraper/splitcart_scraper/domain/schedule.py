@@ -131,8 +131,7 @@ def choose(
 def over_budget(today: Spent, otherwise: NothingDue) -> NothingDue:
     """Stores are due, but the company has been asked enough today; a lease that ends may still go on."""
     return NothingDue(
-        f"over budget: {today.requests} of the {today.limit} requests of {today.day} (UTC) are made, "
-        "and no new scrape begins on that day",
+        today.refusal("no new scrape begins"),
         next_due_at=today.next_day_at,
         next_lease_end_at=otherwise.next_lease_end_at,
     )

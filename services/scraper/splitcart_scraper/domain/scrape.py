@@ -4,7 +4,7 @@
 from there says the same, under the same ids, as one that was never disturbed.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
@@ -157,18 +157,22 @@ class Message:
 
 def tally(run: Run, pages: Sequence[StagedPage]) -> Tally:
     """Count what is staged."""
+    return _count(run, pages, {listing.sku for page in pages for listing in page.content.listings})
+
+
+def _count(run: Run, pages: Sequence[StagedPage], seen: Set[str]) -> Tally:
     plan = run.plan or Plan()
     contents = [page.content for page in pages]
-    seen = {listing.sku for content in contents for listing in content.listings}
+    tiles = [content.tiles for content in contents]
     refusals = [refusal for content in contents for refusal in content.refusals]
     refused = {refusal.sku for refusal in refusals if refusal.sku is not None}
     ends = _category_ends(plan, pages)
     return Tally(
-        pages=sum(content.tiles > 0 for content in contents),
+        pages=len(tiles) - tiles.count(0),
         requests=plan.requests + sum(page.requests for page in pages),
         categories_planned=len(plan.wholes),
         categories_finished=sum(why == "" for why in ends.values()),
-        tiles=sum(content.tiles for content in contents),
+        tiles=sum(tiles),
         refused_tiles=len(refusals),
         zero_prices=sum(refusal.reason is RefusalReason.PRICE_ZERO for refusal in refusals),
         listings=len(seen),
@@ -184,14 +188,9 @@ def _category_ends(plan: Plan, pages: Sequence[StagedPage]) -> dict[str, str]:
     One that was not walked to an end, or whose parts were not, is not there.
     """
     walked: dict[str, PageContent] = {}
-    seen: dict[str, set[str | None]] = {}
     for page in pages:
-        key, content = plan.categories[page.category].key, page.content
-        skus = seen.setdefault(key, set())
-        skus.update(listing.sku for listing in content.listings)
-        skus.update(refusal.sku for refusal in content.refusals)
-        if content.ended is not None:
-            walked[key] = content
+        if page.content.ended is not None:
+            walked[plan.categories[page.category].key] = page.content
     parts: dict[str, list[str]] = {}
     for category in plan.categories:
         if category.part_of is not None:
@@ -204,13 +203,20 @@ def _category_ends(plan: Plan, pages: Sequence[StagedPage]) -> dict[str, str]:
         of_parts = {part: end(part) for part in parts[key]}
         if None in of_parts.values():
             return None
-        products = len(seen[key].union(*(seen[part] for part in of_parts)))
+        products = len(_products(plan, pages, {key, *of_parts}))
         if products < COVERED * (content.total or 0):
             return f"its parts have {products} of {content.total}"
         return next((f"its part {part}: {why}" for part, why in of_parts.items() if why), "")
 
     found = {category.key: end(category.key) for category in plan.wholes}
     return {key: why for key, why in found.items() if why is not None}
+
+
+def _products(plan: Plan, pages: Sequence[StagedPage], keys: Container[str]) -> Set[str | None]:
+    """The SKUs that were seen in these categories, refused ones among them."""
+    contents = [page.content for page in pages if plan.categories[page.category].key in keys]
+    seen = {listing.sku for content in contents for listing in content.listings}
+    return seen.union(refusal.sku for content in contents for refusal in content.refusals)
 
 
 def assemble(run: Run, pages: Sequence[StagedPage], ending: Ending) -> Iterator[Message]:
@@ -232,9 +238,10 @@ def assemble(run: Run, pages: Sequence[StagedPage], ending: Ending) -> Iterator[
         derived_id(run.scrape_id, ScrapeStarted.TYPE),
         run.started_at,
     )
-    listings = list(distinct(page.content for page in pages))
+    found = distinct(page.content for page in pages)
+    listings = list(found.values())
     yield from _observed(run, pages, listings)
-    counts = tally(run, pages)
+    counts = _count(run, pages, found.keys())
     batches = -(-len(listings) // MAX_LISTINGS)
     match ending:
         case Completed():

@@ -25,8 +25,9 @@ from splitcart_scraper.handlers.prefill import Known
 from splitcart_scraper.leases import kept
 from splitcart_scraper.outcomes import BadPage, NetworkDown, NotFound, PastEnd, Read, Trouble
 from splitcart_scraper.retailers.base import Request
-from splitcart_scraper.store import LeaseLostError, barcodes, budgets
+from splitcart_scraper.store import LeaseLostError, barcodes
 from splitcart_scraper.store.barcodes import Pass, Source
+from splitcart_scraper.store.budgets import Account
 
 log = structlog.get_logger()
 
@@ -116,8 +117,8 @@ class BarcodeReader:
     lease: timedelta
     troubles: int
     """Products in a row that cannot be read before the pass stops."""
-    requests_a_day: int | None
-    """The company's budget, shared with its scrapes; None: there is none."""
+    account: Account
+    """The company's day, shared with its scrapes."""
     entropy: Callable[[int], bytes]
 
     async def run(self, watcher: Watcher, limit: int | None = None, elsewhere: Elsewhere | None = None) -> Report:
@@ -140,6 +141,7 @@ class BarcodeReader:
             raise
         finally:
             with suppress(*TRANSIENT):
+                await self.account.book()
                 await barcodes.leave(self.pool, held, self.clock.now() if finished else None)
         log.info(
             "barcodes read",
@@ -213,7 +215,7 @@ class BarcodeReader:
         for product in wanted:
             if lost.is_set():
                 raise LeaseLostError(f"the barcodes of {self.company}")
-            today = await budgets.spent(self.pool, self.company, self.clock.now(), self.requests_a_day)
+            today = await self.account.today()
             if today.over:
                 report.again_at = today.next_day_at
                 return
@@ -221,7 +223,6 @@ class BarcodeReader:
                 self.pages.request(held.store, product), partial(self.pages.parse, sku=product.sku)
             )
             report.requests += answer.requests
-            await budgets.spend(self.pool, self.company, self.clock.now(), answer.requests)
             reading = _reading(answer)
             if reading is None:
                 report.stopped = _words(answer)

@@ -1,43 +1,76 @@
 """Find a company's stores and publish what is new, changed or gone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Final
 
 import structlog
 
 from splitcart_common.clock import Clock
 from splitcart_common.events import StoreDiscovered
 from splitcart_common.ids import scrape_id
-from splitcart_common.postgres import Pool
+from splitcart_common.postgres import TRANSIENT, Pool
 from splitcart_scraper import metrics
+from splitcart_scraper.domain.budgets import OverBudgetError
 from splitcart_scraper.domain.outlets import OutletChanges, compare
 from splitcart_scraper.fetch import BotWall, Fetcher, NetworkDown, Read, Throttled, Trouble
-from splitcart_scraper.handlers.walk import Budget
 from splitcart_scraper.leases import kept
 from splitcart_scraper.retailers.base import OutletsFound, Request, Retailer
-from splitcart_scraper.store import budgets, outlets
+from splitcart_scraper.store import outlets
+from splitcart_scraper.store.budgets import Account
 
 log = structlog.get_logger()
+
+AT_ONCE: Final = 250
+"""Requests after which a service says what it has found before it goes on: the first stores of a finder that is
+asked 2,500 things need not wait for the last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Discovered:
-    """What a discovery found and changed. `trouble` says why it is not complete, None where it is."""
+    """What a discovery has found so far and changed now. `trouble` says what went wrong, None where nothing did.
+
+    It is `complete` where nothing did and nothing is left to ask.
+    """
 
     stores: int
     requests: int
     changes: OutletChanges
     trouble: str | None
+    complete: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class _Crawl:
+    """How far a crawl has come: what is left to ask, last first, and every store seen, by key.
+
+    `answers` counts those read, the last of them `at` a virtual moment; `unread` is the first that could not be.
+    `spent` is how long (wall) it was at it.
+    """
+
+    todo: list[Request]
+    at: datetime
+    answers: int = 0
+    spent: timedelta = timedelta(0)
+    seen: dict[str, StoreDiscovered] = field(default_factory=dict)
+    unread: str | None = None
+
+
+@dataclass(slots=True)
 class Discovery:
-    """What it takes to find the stores of one company. `retry`, the least, is wall time, `every` virtual."""
+    """What it takes to find the stores of one company. `retry`, the least, is wall time, `every` virtual.
+
+    A crawl that trouble with the host breaks off is remembered, and the next one goes on from there, unless what
+    it saw is older than a discovery may be: a finder that is asked 2,500 things would never be done otherwise
+    where one answer in a thousand is a wall.
+    """
 
     retailer: Retailer
     fetcher: Fetcher
+    account: Account
     pool: Pool
     clock: Clock
     prefix: str
@@ -46,33 +79,41 @@ class Discovery:
     every: timedelta
     retry: timedelta
     entropy: Callable[[int], bytes]
-    budget: Budget
-    requests_a_day: int | None = None
+    _broken_off: _Crawl | None = None
 
     async def if_due(self) -> Discovered | None:
-        """Discover unless a discovery is recent enough, another process is at it, or the day's budget is spent."""
-        if self.requests_a_day is not None:
-            now, limit = self.clock.now(), self.requests_a_day
-            if (await budgets.spent(self.pool, self.retailer.company, now, limit)).over:
-                return None
-        return await self._leased(self.clock.now() - self.every)
+        """Discover unless a discovery is recent enough, another process is at it, or the day's budget is spent.
+
+        Of a long one a part; it is due at once for the next.
+        """
+        if (await self.account.today()).over:
+            return None
+        return await self._leased(self.clock.now() - self.every, AT_ONCE)
 
     async def now(self) -> Discovered | None:
-        """Discover; None while another process is at it."""
+        """Discover; None while another process is at it, OverBudgetError where the day's budget is spent."""
+        today = await self.account.today()
+        if today.over:
+            raise OverBudgetError(today.refusal("no discovery begins"))
         return await self._leased(self.clock.now())
 
-    async def _leased(self, finished_before: datetime) -> Discovered | None:
+    async def _leased(self, finished_before: datetime, most: int | None = None) -> Discovered | None:
         company, wall = self.retailer.company, self.clock.wall()
         if not await outlets.lease_discovery(
             self.pool, company, self.owner, wall, wall + self.lease, finished_before
         ):
             return None
         renewing = kept(f"discovery of {company}", self.lease.total_seconds(), self._renew)
-        async with renewing, self.fetcher.pace.visit():
-            seen, requests, trouble = await self._crawl()
-        await self._count_requests()
-        at = self.clock.now()
-        changes = compare(await outlets.known(self.pool, company), seen, complete=trouble is None, at=at)
+        crawl = self._begun()
+        answers = crawl.answers
+        try:
+            async with renewing, self.fetcher.pace.visit():
+                requests, trouble = await self._crawl(crawl, most)
+        finally:
+            with suppress(*TRANSIENT):  # it is booked with the next requests
+                await self.account.book()
+        at, seen, complete = self.clock.now(), crawl.seen, trouble is None and not crawl.todo
+        changes = compare(await outlets.known(self.pool, company), seen, complete=complete, at=at)
         await outlets.end_discovery(
             self.pool,
             company,
@@ -81,8 +122,10 @@ class Discovery:
             discovery=scrape_id(at, self.entropy(10)),
             at=at,
             scrapable=self.retailer.scrapable,
-            complete=trouble is None,
-            retry_at=self._retry_at(wall),
+            complete=complete,
+            retry_at=self._retry_at(
+                crawl, wall, trouble, got_on=crawl.answers > answers and crawl is self._broken_off
+            ),
             prefix=self.prefix,
         )
         metrics.OUTLETS.labels(company, "discovered").inc(len(changes.discovered))
@@ -96,49 +139,60 @@ class Discovery:
             requests=requests,
             trouble=trouble,
         )
-        return Discovered(len(seen), requests, changes, trouble)
+        return Discovered(len(seen), requests, changes, trouble, complete)
 
-    def _retry_at(self, began: datetime) -> datetime:
-        """When (wall) a discovery that was not complete is due again: at most a tenth of the time goes into such.
+    def _retry_at(self, crawl: _Crawl, began: datetime, trouble: str | None, *, got_on: bool) -> datetime:
+        """When (wall) a discovery that was not complete is due again: at once where nothing went wrong.
 
-        One that broke off at once is soon tried again; one that asked 2,500 times and could not read one answer
-        does not go on asking for ever.
+        One that got on rests for as long as it was at it, and is gone on with. Of others at most a tenth of the
+        time goes into them: one that asked 2,500 times and could not read one answer does not ask for ever.
         """
         now = self.clock.wall()
-        return now + max(self.retry, 9 * (now - began))
-
-    async def _count_requests(self) -> None:
-        await budgets.spend(self.pool, self.retailer.company, self.clock.now(), self.budget.collect())
+        crawl.spent += now - began
+        if trouble is None:
+            return now
+        return now + max(self.retry, now - began if got_on else 9 * crawl.spent)
 
     async def _renew(self) -> bool:
-        await self._count_requests()
+        await self.account.book()
         until = self.clock.wall() + self.lease
         return await outlets.renew_discovery(self.pool, self.retailer.company, self.owner, until)
 
-    async def _crawl(self) -> tuple[dict[str, StoreDiscovered], int, str | None]:
-        """Every store that could be found, by key, the requests it took, and the first trouble there was.
+    def _begun(self) -> _Crawl:
+        """The crawl that broke off a short time ago, or a new one."""
+        crawl, self._broken_off = self._broken_off, None
+        if crawl is not None and self.clock.now() - crawl.at <= self.every:
+            return crawl
+        return _Crawl(list(reversed(self.retailer.discovery())), self.clock.now())
 
-        Trouble with the host ends the crawl; an answer that cannot be read costs only its own stores.
+    async def _crawl(self, crawl: _Crawl, most: int | None) -> tuple[int, str | None]:
+        """Ask for what is left, or so much of it: the requests it took, and the first trouble there was.
+
+        Trouble with the host breaks the crawl off; an answer that cannot be read costs only its own stores.
         """
-        seen: dict[str, StoreDiscovered] = {}
-        requests, trouble = 0, None
-        todo = list(reversed(self.retailer.discovery()))
-        while todo:
-            request = todo.pop()
+        requests = 0
+        while crawl.todo:
+            if most is not None and requests >= most:
+                self._broken_off = crawl
+                return requests, None
+            request = crawl.todo.pop()
             answer = await self.fetcher.read(request, partial(self._parse, request))
             requests += answer.requests
-            self.budget.pay(answer.requests)
             if isinstance(answer, Read):
+                crawl.answers, crawl.at = crawl.answers + 1, self.clock.now()
                 for outlet in answer.value.outlets:
-                    seen.setdefault(outlet.store, outlet)
-                todo.extend(reversed(answer.value.rest))
+                    crawl.seen.setdefault(outlet.store, outlet)
+                crawl.todo.extend(reversed(answer.value.rest))
                 continue
             detail = answer.detail if isinstance(answer, Trouble) else str(answer.meaning)
             label = f"#{request.label}" if request.label else ""
-            trouble = trouble or f"{detail} ({self.fetcher.url(request)}{label})"
+            trouble = f"{detail} ({self.fetcher.url(request)}{label})"
             if isinstance(answer, NetworkDown | Throttled | BotWall):
-                break
-        return seen, requests, trouble
+                crawl.todo.append(request)
+                self._broken_off = crawl
+                return requests, trouble
+            crawl.unread = crawl.unread or trouble
+        return requests, crawl.unread
 
     def _parse(self, request: Request, body: bytes) -> OutletsFound:
         return self.retailer.outlets(body, request, self.clock.now())

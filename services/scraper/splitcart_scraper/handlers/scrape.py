@@ -18,12 +18,13 @@ from splitcart_common.clock import Clock
 from splitcart_common.postgres import TRANSIENT, Pool
 from splitcart_common.turns import Turns
 from splitcart_scraper import metrics
-from splitcart_scraper.domain.guards import objection, prices_of
+from splitcart_scraper.domain.guards import objection, page_objection, prices_of
 from splitcart_scraper.domain.scrape import Abandoned, Completed, Ending, Run, StagedPage, Tally, tally
 from splitcart_scraper.handlers.observer import Finished, Observer, Silent
 from splitcart_scraper.handlers.walk import BrokenError, Walker
 from splitcart_scraper.leases import kept
-from splitcart_scraper.store import LeaseLostError, budgets, claims, known, runs
+from splitcart_scraper.store import LeaseLostError, claims, known, runs
+from splitcart_scraper.store.budgets import Account
 from splitcart_scraper.store.claims import Claim, Terms
 
 log = structlog.get_logger()
@@ -38,6 +39,7 @@ class Scraper:
     """What it takes to scrape the stores of one company."""
 
     walker: Walker
+    account: Account
     pool: Pool
     clock: Clock
     prefix: str
@@ -130,12 +132,7 @@ class Scraper:
         """What the guards have against a scrape, judged by what its store is known to charge."""
         before = await known.load(self.pool, run.store)
         comparable = None if before is None else before.before(run, pages, self.turns)
-        return objection(counts, prices_of(pages), comparable)
-
-    async def count_requests(self) -> None:
-        """Put the requests made since the last time on the day's account."""
-        company, made = self.walker.retailer.company, self.walker.budget.collect()
-        await budgets.spend(self.pool, company, self.clock.now(), made)
+        return objection(counts, prices_of(pages), comparable) or page_objection(pages)
 
     async def _renew(self, claim: Claim) -> bool:
         return await claims.renew(self.pool, claim, self.clock.wall() + self.lease)
@@ -167,10 +164,10 @@ class _Stager:
             await self.flush()
 
     async def flush(self) -> None:
+        await self._scraper.account.book()
         if self._pages:
             pages, self._pages = self._pages, []
             await runs.stage(self._scraper.pool, self._claim, pages)
-        await self._scraper.count_requests()
         self._flushed_at = self._clock.wall()
 
 

@@ -44,13 +44,9 @@ class BrokenError(Exception):
 
 @dataclass(slots=True)
 class Budget:
-    """How many requests may still be made; None: as many as it takes. Shared by the workers of a command.
-
-    `made` are those made since they were last counted for the day (`store.budgets`).
-    """
+    """How many requests may still be made; None: as many as it takes. Shared by the workers of a command."""
 
     left: int | None = None
-    made: int = 0
 
     @property
     def spent(self) -> bool:
@@ -59,14 +55,8 @@ class Budget:
 
     def pay(self, requests: int) -> None:
         """Count tries that were made."""
-        self.made += requests
         if self.left is not None:
             self.left -= requests
-
-    def collect(self) -> int:
-        """What was made since the last time."""
-        made, self.made = self.made, 0
-        return made
 
 
 @dataclass(frozen=True, slots=True)

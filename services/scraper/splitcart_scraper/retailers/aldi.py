@@ -40,7 +40,16 @@ from splitcart_scraper.retailers.base import (
     Request,
     Session,
 )
-from splitcart_scraper.retailers.reading import decode, decode_tile, degrees, line, raw_hash
+from splitcart_scraper.retailers.reading import (
+    addressed,
+    counted_out,
+    decode,
+    decode_tile,
+    degrees,
+    line,
+    page_of,
+    raw_hash,
+)
 
 PAGE: Final = 30
 OUTLETS_PAGE: Final = 100
@@ -58,7 +67,7 @@ class Aldi:
     """The shapes, the paging and the quirks of Aldi."""
 
     company = "aldi"
-    parser_version = "aldi-1"
+    parser_version = "aldi-2"
     base_url = "https://api.aldi.com.au"
     finder_url = base_url
 
@@ -111,7 +120,7 @@ class Aldi:
         """
         offset = sum(page.tiles for page in read)
         total = read[-1].total if read else None
-        if read and (read[-1].tiles == 0 or (total is not None and offset >= total)):
+        if read and (read[-1].tiles == 0 or counted_out(offset, read[-1].tiles, PAGE, total)):
             return Ended() if total is None or offset >= total else Ended(f"it ended at {offset} of {total}")
         can_end = offset > 0 and (total is None or offset + PAGE >= total)
         query = {
@@ -131,15 +140,7 @@ class Aldi:
     def parse(self, body: bytes, context: PageContext) -> PageContent:
         """The tiles of a page, each on its own: one that is broken does not take the others with it."""
         page = decode(PAGES, body)
-        listings: list[ObservedListing] = []
-        refusals: list[Refusal] = []
-        for raw in page.data:
-            tile = _tile(bytes(raw), context)
-            if isinstance(tile, Refusal):
-                refusals.append(tile)
-            else:
-                listings.append(tile)
-        return PageContent(tuple(listings), tuple(refusals), total_of(page.meta))
+        return page_of((_tile(bytes(raw), context) for raw in page.data), total_of(page.meta))
 
 
 def _tile(raw: bytes, context: PageContext) -> ObservedListing | Refusal:
@@ -149,7 +150,8 @@ def _tile(raw: bytes, context: PageContext) -> ObservedListing | Refusal:
     price = tile.price
     priced = price if isinstance(price, Price) else Price(amount=None if price is None else MISSING)
     was = _was(priced)
-    reduced = was is not None and isinstance(priced.amount, int) and was > priced.amount
+    if was is not None and not (type(priced.amount) is int and was > priced.amount):
+        was = None  # 0 or the price itself: there was no other price
     return observe(
         RawListing(
             sku=tile.sku,
@@ -162,7 +164,7 @@ def _tile(raw: bytes, context: PageContext) -> ObservedListing | Refusal:
             was_price=was,
             unit_price=priced.comparison,
             unit=_unit(priced.comparisonDisplay),
-            special="special" if reduced else "none",
+            special="none" if was is None else "special",
             available=tile.discontinued is not True,
             image_url=_image(tile),
             url=f"{SITE}/product/{tile.urlSlugText}-{tile.sku}" if isinstance(tile.urlSlugText, str) else None,
@@ -199,7 +201,7 @@ def _image(tile: Tile) -> str | None:
 def _leaves(node: Node, above: tuple[str, ...]) -> list[Category]:
     path = (*above, clean_text(node.name)[:LONGEST_SHORT_TEXT])
     if not node.children:
-        return [Category(node.key, path)]
+        return [Category(addressed(node.key), path)]
     return [leaf for child in node.children for leaf in _leaves(child, path)]
 
 

@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from splitcart_common.events import ObservedListing, StoreDiscovered
+from splitcart_common.events import StoreDiscovered
 from splitcart_common.ids import store_key
-from splitcart_scraper.domain.listing import LONGEST_SHORT_TEXT, PageContent, Refusal, clean_text
+from splitcart_scraper.domain.listing import LONGEST_SHORT_TEXT, PageContent, clean_text
 from splitcart_scraper.domain.scrape import Category, each_once, parts_of
 from splitcart_scraper.retailers.base import (
     DriftError,
@@ -48,7 +48,7 @@ from splitcart_scraper.retailers.coles_shapes import (
     next_data,
 )
 from splitcart_scraper.retailers.coles_tiles import PROMOTIONS, SITE, read_tile
-from splitcart_scraper.retailers.reading import decode, degrees, line
+from splitcart_scraper.retailers.reading import counted_out, decode, degrees, line, page_of
 
 MOST_PAGES: Final = 104
 """Pages of any listing that are served, of 48 products; the next is empty whatever the count says."""
@@ -140,9 +140,10 @@ class Coles:
             return listing(session, category, 1)
         total = max((page.total for page in read if page.total is not None), default=None)
         seen = _products(read)
-        if total is not None and seen >= total:
+        before = _products(read[:-1])
+        if counted_out(seen, seen - before, PAGE, total):
             return Ended()
-        if seen == _products(read[:-1]):
+        if seen == before:
             short = total is not None and seen < SHORT_BELOW * total
             return Ended(f"it ended at {seen} of {total}") if short else Ended()
         unserved = category.divisible and total is not None and total > MOST_PAGES * PAGE
@@ -157,16 +158,8 @@ class Coles:
         """
         page = _listing_of(body)
         _must_be_about(context.session, page.init_store_id)
-        tiles: dict[object, ObservedListing | Refusal] = {}
-        for raw in page.search_results.results:
-            tile = read_tile(bytes(raw), context)
-            if tile is not None:
-                tiles.setdefault(tile.sku or len(tiles), tile)
-        return PageContent(
-            tuple(tile for tile in tiles.values() if isinstance(tile, ObservedListing)),
-            tuple(tile for tile in tiles.values() if isinstance(tile, Refusal)),
-            page.search_results.no_of_results,
-        )
+        tiles = (read_tile(bytes(raw), context) for raw in page.search_results.results)
+        return page_of((tile for tile in tiles if tile is not None), page.search_results.no_of_results)
 
 
 def _listing_of(body: bytes) -> ListingProps:

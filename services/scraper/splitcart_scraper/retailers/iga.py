@@ -36,7 +36,7 @@ from splitcart_scraper.retailers.base import (
     Session,
 )
 from splitcart_scraper.retailers.iga_shapes import HIERARCHIES, PAGES, TILES, Node, Page, Tile
-from splitcart_scraper.retailers.reading import decode, decode_tile, raw_hash
+from splitcart_scraper.retailers.reading import addressed, counted_out, decode, decode_tile, page_of, raw_hash
 
 TAKE: Final = 36
 SITE: Final = "https://www.igashop.com.au"
@@ -54,7 +54,7 @@ class Iga:
     """The shapes, the paging and the quirks of IGA."""
 
     company = "iga"
-    parser_version = "iga-1"
+    parser_version = "iga-2"
     base_url = SITE
     finder_url = iga_finder.FINDER_URL
 
@@ -109,10 +109,10 @@ class Iga:
             last, total = read[-1], read[-1].total
             repeated = last.tiles > 0 and len(read) > 1 and _skus(last) == _skus(read[-2])
             seen = skip - (last.tiles if repeated else 0)
-            if total is not None and seen >= total:
+            if counted_out(seen, last.tiles, TAKE, total):
                 return Ended()
             if repeated or last.tiles == 0:
-                return Ended() if total is None else Ended(f"it ended at {seen} of {total}")
+                return Ended() if total is None or seen >= total else Ended(f"it ended at {seen} of {total}")
         query = {"take": TAKE, "skip": skip, "sessionId": uuid5(session.scrape_id, "igashop session")}
         where = f"/api/storefront/stores/{_reference(session)}/categories/{quote(category.key, safe='')}"
         return Request(
@@ -125,12 +125,7 @@ class Iga:
         """The tiles of a page, each on its own; DriftError where the page is another store's."""
         page = decode(PAGES, body)
         _check_store(page, context.session)
-        tiles = [_tile(bytes(raw), context) for raw in page.items]
-        return PageContent(
-            tuple(tile for tile in tiles if isinstance(tile, ObservedListing)),
-            tuple(tile for tile in tiles if isinstance(tile, Refusal)),
-            page.total,
-        )
+        return page_of((_tile(bytes(raw), context) for raw in page.items), page.total)
 
 
 def _tile(raw: bytes, context: PageContext) -> ObservedListing | Refusal:
@@ -239,7 +234,7 @@ def _leaves(node: Node, above: tuple[str, ...]) -> list[Category]:
         return []
     path = (*above, name)
     if not node.children:
-        return [Category(node.identifier, path)]
+        return [Category(addressed(node.identifier), path)]
     return [leaf for child in node.children for leaf in _leaves(child, path)]
 
 

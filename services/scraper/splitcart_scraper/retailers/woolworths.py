@@ -36,7 +36,7 @@ from splitcart_scraper.retailers.base import (
     Request,
     Session,
 )
-from splitcart_scraper.retailers.reading import decode, decode_tile
+from splitcart_scraper.retailers.reading import decode, decode_tile, page_of
 from splitcart_scraper.retailers.woolworths_finder import SITE, front_page, headers
 from splitcart_scraper.retailers.woolworths_shapes import (
     BUNDLES,
@@ -135,16 +135,12 @@ class Woolworths:
             raise PageError("the answer says that it is no success")
         own = _own(page)
         _check_store([tile for tile, _ in own if isinstance(tile, Tile)], context.session)
-        seen = [
+        seen = (
             tile if isinstance(tile, Refusal) else _observed(tile, raw, context)
             for tile, raw in own
             if isinstance(tile, Refusal) or not is_promoted(tile)
-        ]
-        return PageContent(
-            tuple(one for one in seen if isinstance(one, ObservedListing)),
-            tuple(one for one in seen if isinstance(one, Refusal)),
-            page.total_record_count,
         )
+        return page_of(seen, page.total_record_count)
 
 
 def _own(page: Page) -> list[tuple[Tile | Refusal, bytes]]:

@@ -89,15 +89,20 @@ async def claim_next(
 
 
 async def claim_store(pool: Pool, store: str, terms: Terms, entropy: Callable[[int], bytes]) -> Claim | NothingDue:
-    """Take one store by an operator's wish: neither its rest nor the day's budget is kept, a lease is."""
+    """Take one store by an operator's wish: its rest is not kept, a lease and the day's budget are."""
+    company, now = company_of(store), terms.now
+    today = await budgets.spent(pool, company, now, terms.requests_a_day)
     async with pool.acquire() as connection, connection.transaction():
-        row = await connection.fetchrow(Q["candidates"], company_of(store), store)
+        row = await connection.fetchrow(Q["candidates"], company, store)
         if row is None:
             return NothingDue(f"{store} is not known: `splitcart stores discover` finds the stores there are")
         candidate = _candidate(row)
-        state = standing(candidate, terms.now, terms.wall, NO_REST)
+        state = standing(candidate, now, terms.wall, NO_REST)
+        nothing = NothingDue(f"{store} is {state}", next_lease_end_at=candidate.lease_until)
         if state not in (Standing.DUE, Standing.INTERRUPTED):
-            return NothingDue(f"{store} is {state}", next_lease_end_at=candidate.lease_until)
+            return nothing
+        if today.over and state is not Standing.INTERRUPTED:
+            return over_budget(today, nothing)
         choice = Choice(store, "asked for", "manual", state, candidate.last_claimed_at, candidate.lease_until)
         claim = await _take(connection, choice, terms, entropy)
         return claim or NothingDue(f"another worker has just taken {store}")

@@ -36,7 +36,7 @@ def test_rates_are_met_and_repeat(profile: str):
 
 
 def test_a_fault_that_only_a_face_can_carry_out_happens_to_no_other():
-    faults = Faults(1, dict.fromkeys(OWN, 0.25))
+    faults = Faults(1, dict.fromkeys(OWN, 1 / len(OWN)))
     assert {faults.decide("aldi", call(), 0) for _ in range(100)} == {None}
     assert {faults.decide("coles", call(own=OWN), 0) for _ in range(100)} == OWN
     faults = Faults(1, {})
@@ -89,6 +89,36 @@ def test_a_script_of_short_categories_counts_categories():
     assert faults.decide("aldi", call(), 0) is None
 
 
+def test_a_script_at_a_rate_strikes_its_share_and_repeats():
+    def run(seed: int) -> list[Fault | None]:
+        faults = Faults(seed, {})
+        faults.order(Script("aldi", Fault.ERROR, rate=0.25))
+        assert faults.decide("coles", call(), 0) is None
+        return [faults.decide("aldi", call(), 0) for _ in range(4_000)]
+
+    struck = run(1)
+    assert set(struck) == {Fault.ERROR, None}
+    assert 0.22 < struck.count(Fault.ERROR) / len(struck) < 0.28
+    assert struck == run(1) != run(2)
+
+
+def test_a_rate_and_a_count_end_when_both_are_met():
+    faults = Faults(1, {})
+    faults.order(Script("aldi", Fault.ERROR, count=3, rate=0.5))
+    struck = [faults.decide("aldi", call(), 0) for _ in range(200)]
+    assert struck.count(Fault.ERROR) == 3
+    assert struck[:3] != [Fault.ERROR] * 3
+
+
+def test_a_script_of_short_categories_at_a_rate_draws_categories():
+    faults = Faults(1, {})
+    faults.order(Script("aldi", Fault.SHORT_CATEGORY, rate=0.3))
+    first, again = ([faults.decide("aldi", call(category=str(c)), at) for c in range(300)] for at in (0, 10**9))
+    assert first == again
+    assert 60 < first.count(Fault.SHORT_CATEGORY) < 120
+    assert first != [faults.decide("aldi", call(store="G2", category=str(c)), 0) for c in range(300)]
+
+
 def test_what_a_client_gets():
     got = {fault: answer_of(fault, ANSWER, WALL, 7) for fault in Fault}
     assert (got[Fault.THROTTLED].status, got[Fault.THROTTLED].headers["retry-after"]) == (429, "7")
@@ -102,6 +132,8 @@ def test_what_a_client_gets():
 def test_orders():
     order = {"company": "aldi", "kind": "drop", "count": 3, "call": "listing"}
     assert script_of(order, {"aldi": 1}) == Script("aldi", Fault.DROP, 3, None, "listing")
+    rate = script_of({"company": "aldi", "kind": "drop", "rate": 0.5}, {"aldi": 1})
+    assert rate == Script("aldi", Fault.DROP, rate=0.5)
     until = script_of({"company": "aldi", "kind": "drop", "until": "1970-01-01T00:01:00Z"}, {"aldi": 1})
     assert until.until == 60
 
@@ -114,6 +146,9 @@ def test_orders():
         ({"company": "aldi", "kind": "drop"}, "either count or until"),
         ({"company": "aldi", "kind": "drop", "count": 1, "until": "x"}, "either count or until"),
         ({"company": "aldi", "kind": "drop", "count": 0}, "above 0"),
+        ({"company": "aldi", "kind": "drop", "rate": 1}, "or a rate below 1"),
+        ({"company": "aldi", "kind": "drop", "rate": 0}, "rate must be a number above 0"),
+        ({"company": "aldi", "kind": "drop", "count": 1, "rate": "often"}, "rate must be a number above 0"),
         ({"company": "aldi", "kind": "drop", "until": "soon"}, "Invalid isoformat"),
         ({"company": "aldi", "kind": "drop", "until": "2026-09-01T00:00:00"}, "time zone"),
     ],

@@ -1,14 +1,19 @@
 """The truth API and the server's routing, in process."""
 
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import httpx
 import pytest
 
 from splitcart_common.clock import FrozenClock
+from splitcart_sandbox.retailers.aldi import AldiFace
+from splitcart_sandbox.retailers.ledger import Ledger
 from splitcart_sandbox.retailers.server import Simulator
 from splitcart_sandbox.retailers.settings import SimulatorSettings
+from splitcart_sandbox.retailers.web import Request
 
 NOW = datetime(2026, 9, 3, 1, tzinfo=UTC)
 SETTINGS = SimulatorSettings(seed=7, stores=8, listings=100, latency_seconds=0)
@@ -72,6 +77,35 @@ async def test_prices_default_to_now(simulator: Simulator, client: httpx.AsyncCl
         assert found["prices"] == simulator.world.price_list(store, then)
 
 
+async def test_the_price_of_one_listing(simulator: Simulator, client: httpx.AsyncClient):
+    store = simulator.world.stores()[0].key
+    prices, products = simulator.world.price_list(store, NOW), simulator.world.companies["aldi"].products
+    unsold = next(product.sku for product in products if product.sku not in prices)
+    for sku in (next(iter(prices)), unsold):
+        found = (await client.get("/truth/prices", params={"store": store, "sku": sku})).json()
+        assert found["prices"] == {sku: prices.get(sku)}
+
+
+async def test_changes_are_all_the_prices_of_an_interval_and_their_moments(
+    simulator: Simulator, client: httpx.AsyncClient
+):
+    store, to = simulator.world.stores()[0].key, NOW + timedelta(days=60)
+    changed = 0
+    for product in simulator.world.companies["aldi"].products[::3]:
+        query = {"store": store, "sku": product.sku, "from": NOW.isoformat(), "to": to.isoformat()}
+        found = (await client.get("/truth/changes", params=query)).json()["changes"]
+        assert {one["price"] for one in found} == simulator.world.prices_between(store, product.sku, NOW, to)
+        moments = [datetime.fromisoformat(one["at"]) for one in found]
+        assert moments[0] == NOW
+        assert moments == sorted(moments)
+        for moment, one in zip(moments, found, strict=True):
+            assert simulator.world.price_at(store, product.sku, moment) == one["price"]
+            before = simulator.world.price_at(store, product.sku, moment - timedelta(seconds=1))
+            assert moment == NOW or before != one["price"]
+        changed += len(found) > 1
+    assert changed > 3
+
+
 async def test_reads_list_every_price_of_their_interval(simulator: Simulator, client: httpx.AsyncClient):
     store, since, to = simulator.world.stores()[0].key, NOW, NOW + timedelta(days=60)
     skus = [product.sku for product in simulator.world.companies["aldi"].products]
@@ -92,6 +126,14 @@ async def test_reads_list_every_price_of_their_interval(simulator: Simulator, cl
         ("GET", "/truth/prices?store=coles:1", 404),
         ("GET", "/truth/prices?store=aldi:G001&at=soon", 400),
         ("GET", "/truth/prices?store=aldi:G001&at=2026-09-01T00:00:00", 400),
+        ("GET", "/truth/prices?store=aldi:G001&sku=nothing", 404),
+        ("GET", "/truth/changes?store=aldi:G001&sku=1", 400),
+        ("GET", "/truth/changes?store=aldi:G001&sku=1&from=2026-09-01&to=2026-09-02", 400),
+        ("GET", "/truth/changes?store=aldi:G001&sku=1&from=2026-09-02T00:00:00Z&to=2026-09-01T00:00:00Z", 400),
+        ("GET", "/truth/changes?store=aldi:G001&sku=1&from=2026-09-01T00:00:00Z&to=2026-09-02T00:00:00Z", 404),
+        ("GET", "/truth/requests/log", 400),
+        ("GET", "/truth/requests/log?company=coles", 400),
+        ("GET", "/truth/requests/log?company=aldi&since=first", 400),
         ("GET", "/truth/else", 404),
         ("POST", "/truth/reads", 400),
         ("GET", "/bigmart/v2/products", 404),
@@ -131,6 +173,43 @@ async def test_requests_are_counted_and_the_truth_is_not(simulator: Simulator, c
     assert counts["stores"] == {f"aldi:{point}": 2}
     assert counts["kinds"] == {"aldi": {"categories": 1, "listing": 1}}
     assert counts["max_in_flight"] == {"aldi": 1}
+
+
+async def test_every_request_is_on_record_with_begin_end_and_fault(client: httpx.AsyncClient):
+    await client.get("/aldi/robots.txt")
+    await client.post("/faults", json={"company": "aldi", "kind": "error", "count": 1})
+    before = time.time()
+    for _ in range(3):
+        await client.get("/aldi/v2/product-category-tree?servicePoint=G001")
+    counts = (await client.get("/truth/requests")).json()
+    log = (await client.get("/truth/requests/log?company=aldi")).json()["requests"]
+    assert [(asked["number"], asked["kind"], asked["store"], asked["fault"]) for asked in log] == [
+        (1, "robots", "", ""),
+        (2, "categories", "G001", "error"),
+        (3, "categories", "G001", ""),
+        (4, "categories", "G001", ""),
+    ]
+    assert all(asked["began"] <= asked["ended"] for asked in log)
+    assert before - 1 < log[1]["began"] <= log[-1]["ended"] < time.time() + 1
+    gaps = [later["began"] - sooner["ended"] for sooner, later in pairwise(log)]
+    assert counts["smallest_gap_seconds"] == {"aldi": min(gaps)}
+    assert min(gaps) >= 0
+    assert counts["overlapping"] == {"aldi": 0}
+    later = (await client.get("/truth/requests/log?company=aldi&since=4")).json()["requests"]
+    assert [asked["number"] for asked in later] == [4]
+
+
+def test_requests_at_once_overlap_but_for_those_that_are_held_back():
+    ledger, call = Ledger(), AldiFace(Simulator(SETTINGS).world).call(Request("GET", "v2/product-category-tree"))
+    with ledger.serving("aldi", call) as slow:
+        slow.fault = "timeout"
+        with ledger.serving("aldi", call):
+            assert ledger.counts()["in_flight"] == {"aldi": 2}
+    assert (ledger.counts()["max_in_flight"], ledger.counts()["overlapping"]) == ({"aldi": 2}, {"aldi": 0})
+    with ledger.serving("aldi", call), ledger.serving("aldi", call), ledger.serving("aldi", call):
+        pass
+    assert (ledger.counts()["max_in_flight"], ledger.counts()["overlapping"]) == ({"aldi": 3}, {"aldi": 2})
+    assert ledger.counts()["in_flight"] == {"aldi": 0}
 
 
 async def test_orders_of_faults_come_and_go(client: httpx.AsyncClient):

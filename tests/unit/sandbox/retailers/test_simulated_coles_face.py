@@ -16,6 +16,7 @@ from splitcart_sandbox.retailers.faults import Fault
 from splitcart_sandbox.retailers.shelves import Store
 from splitcart_sandbox.retailers.web import Request
 from splitcart_sandbox.retailers.world import World, WorldSettings, second
+from splitcart_scraper.domain.barcodes import checked
 
 AT = datetime(2026, 9, 3, 1, tzinfo=UTC)
 WORLD = World(WorldSettings(seed=7, companies=("coles",), stores=40, listings=1_500))
@@ -275,6 +276,16 @@ def test_duplicates_and_missing_prices_are_faults_of_a_page():
     assert all(tile["availability"] for tile in missing)
 
 
+def test_a_page_can_be_full_of_advertisements():
+    plain = listing("pantry")["searchResults"]["results"]
+    full = listing("pantry", fault=Fault.SPONSORED)["searchResults"]["results"]
+    sold = [tile["id"] for tile in organic(plain) if tile["pricing"] is not None]
+    copies = full[: len(sold)]
+    assert [tile["id"] for tile in copies] == sold
+    assert all(tile["adSource"] == "citrus" for tile in copies)
+    assert full[len(sold) :] == plain
+
+
 def test_a_deployment_makes_addresses_of_before_404():
     face = ColesFace(WORLD)
     before = face.build_id
@@ -288,17 +299,50 @@ def test_a_deployment_makes_addresses_of_before_404():
     assert Fault.NEW_BUILD not in face.call(Request("GET", "browse/pantry")).own
 
 
+def product_page(sku: str) -> dict[str, Any]:
+    answer = get(f"_next/data/{FACE.build_id}/en/product/words-{sku}.json")
+    return orjson.loads(answer.body)["pageProps"]
+
+
+def linked_data(sku: str) -> dict[str, Any]:
+    found = re.search(rb'<script type="application/ld\+json">(.*?)</script>', get(f"product/words-{sku}").body)
+    assert found is not None
+    return orjson.loads(found[1])
+
+
 @pytest.mark.parametrize("sku", sorted(TRUTH)[::300])
-def test_a_product_page_has_the_barcode(sku: str):
-    product = WORLD.companies["coles"].products[WORLD.companies["coles"].number[sku]]
-    data = orjson.loads(get(f"_next/data/{FACE.build_id}/en/product/words-{sku}.json").body)["pageProps"][
-        "product"
-    ]
-    assert round(data["pricing"]["now"] * 100) == TRUTH[sku]
-    assert data["gtin"] == product.barcode
-    html = get(f"product/words-{sku}").body
-    linked = orjson.loads(re.search(rb'<script type="application/ld\+json">(.*?)</script>', html)[1])
-    assert (linked["sku"], linked.get("gtin")) == (sku, product.barcode)
+def test_a_product_page_has_price_and_store_and_is_the_same_as_html(sku: str):
+    props = product_page(sku)
+    assert props["initStoreId"] == number(STORE)
+    assert (props["product"]["id"], round(props["product"]["pricing"]["now"] * 100)) == (int(sku), TRUTH[sku])
+    data = re.search(rb'id="__NEXT_DATA__" type="application/json">(.*?)</script>', get(f"product/x-{sku}").body)
+    assert orjson.loads(data[1])["props"]["pageProps"] == props
+    assert (linked_data(sku)["sku"], linked_data(sku).get("gtin")) == (sku, props["product"]["gtin"])
+
+
+def test_the_barcodes_of_product_pages_are_their_own_and_now_and_then_wrong():
+    every = ColesFace(World(WorldSettings(seed=7, companies=("coles",), stores=1)))
+    found, fourteen = Counter[str](), 0
+    for tile in every._tiles:
+        own, shown = tile.product.barcode, tile.detail(tile.unpriced(sold=True))["gtin"]
+        if shown is None:
+            assert own is None
+            pieces = (
+                tile.product.category_path[0] == "Fruit & Vegetables" and "each" in tile.product.size.casefold()
+            )
+            assert pieces or tile._prices.weighed
+            found["none"] += 1
+            continue
+        fourteen += len(shown) == 14
+        code = checked(shown)
+        found["wrong" if code is None else "own" if own is not None else "made"] += 1
+        # What the source knows none of bears a code that means nothing outside of a shop.
+        assert code is None or (code.lstrip("0") == own.lstrip("0") if own is not None else code[0] == "2")
+    products = len(every._tiles)
+    assert 0.002 < found["wrong"] / products < 0.01
+    assert 0.05 < fourteen / products < 0.15
+    assert found["none"] > 200
+    assert found["own"] > 2_000
 
 
 @pytest.mark.parametrize(
@@ -309,6 +353,9 @@ def test_a_product_page_has_the_barcode(sku: str):
         (f"_next/data/{FACE.build_id}/en/browse/pantry.json", {"page": "x"}),
         (f"_next/data/{FACE.build_id}/en/browse/pantry", {}),
         (f"_next/data/{FACE.build_id}/en/product/no-1.json", {}),
+        ("_next/data/nobuild/en/product/no-1.json", {}),
+        ("product/no-such-thing-1", {}),
+        ("product/words", {}),
         ("browse/nothing", {}),
         ("else", {}),
     ],
