@@ -44,8 +44,9 @@ check: setup ## lint, types, import contracts, generated files
 test: setup ## every test but the long ones; ARGS="-k name"
 	$(BIN)/pytest $(ARGS)
 
-test-long: setup ## the laws searched at length; not in CI
-	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/property $(ARGS)
+test-long: setup ## the laws searched at length, and the long suite: kills, seeds, fuzz; not in CI
+	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/property --timeout=3600 $(ARGS)
+	$(BIN)/pytest -m long $(ARGS)
 
 bench: setup ## every benchmark, or one: NAME=fold
 	$(BIN)/python -m benchmarks.run $(NAME) $(ARGS)

@@ -15,6 +15,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import asyncpg
+from aiokafka import AIOKafkaProducer
+from aiokafka.structs import RecordMetadata
 
 from benchmarks import straight_loop
 from benchmarks.data import AT, scrape
@@ -24,6 +26,7 @@ from splitcart_common.clock import ScaledClock
 from splitcart_common.codec import encode
 from splitcart_common.envelope import Envelope
 from splitcart_common.kafka import ensure_topics, start_producer
+from splitcart_common.service import run as run_loop
 from splitcart_common.service import tune_collector
 from splitcart_common.telemetry import Health
 from splitcart_common.topics import ALL, PRODUCT_OBSERVED
@@ -41,8 +44,17 @@ PREFIX = "bench"
 async def publish(bootstrap: str, number: int, prices: list[list[int]]) -> int:
     """One scrape of every store, as the scraper's relay sends it; how many messages."""
     producer = await start_producer(bootstrap, "bench")
+    sent = await send(producer, number, prices)
+    await producer.stop()
+    return len(sent)
+
+
+async def send(
+    producer: AIOKafkaProducer, number: int, prices: list[list[int]], *, first: int = 0
+) -> list[RecordMetadata]:
+    """One scrape of every store, from the first on, a message a batch; where each went."""
     sends = []
-    for store, of_store in enumerate(prices):
+    for store, of_store in enumerate(prices, first):
         key = f"aldi:{store}"
         scrape_id, events = scrape(key, number, of_store)
         for place, event in enumerate(events):
@@ -56,9 +68,19 @@ async def publish(bootstrap: str, number: int, prices: list[list[int]]) -> int:
             )
             topic = PRODUCT_OBSERVED.on_broker(PREFIX)
             sends.append(await producer.send(topic, encode(event), key.encode(), headers=envelope.to_headers()))
-    await asyncio.gather(*sends)
-    await producer.stop()
-    return len(sends)
+    return await asyncio.gather(*sends)
+
+
+def first_prices(rng: random.Random) -> list[list[int]]:
+    """A price a listing of every store, in cents."""
+    return [[rng.randrange(50, 5000) for _ in range(LISTINGS)] for _ in range(STORES)]
+
+
+def change(rng: random.Random, prices: list[list[int]]) -> None:
+    """A tenth of every store's prices, each by a cent, in place."""
+    for of_store in prices:
+        for k in rng.sample(range(LISTINGS), int(LISTINGS * CHANGED)):
+            of_store[k] += 1
 
 
 async def until_folded(settings: IngestSettings, total: int) -> float:
@@ -91,7 +113,7 @@ async def until_folded(settings: IngestSettings, total: int) -> float:
 def ours(settings: IngestSettings, total: int) -> float:
     """As `until_folded`, in a process of its own, set up as a service is."""
     tune_collector()
-    return asyncio.run(until_folded(settings, total))
+    return run_loop(until_folded(settings, total))
 
 
 async def in_process(function: object, *args: object) -> float:
@@ -111,9 +133,9 @@ async def offsets(settings: IngestSettings) -> dict[int, int]:
     return {row["partition"]: row["next_offset"] for row in rows}
 
 
-async def compare(bootstrap: str, server: str) -> Result:
-    """Both, in turn, over the same messages."""
-    dsn = await create_database(server, "bench_fold")
+async def set_up(bootstrap: str, server: str, database: str) -> tuple[str, IngestSettings]:
+    """Topics, a database of the benchmark's own with the fold's tables, and the settings that name them."""
+    dsn = await create_database(server, database)
     await prepare_database(dsn)
     await ensure_topics(bootstrap, PREFIX, ALL)
     settings = IngestSettings(
@@ -124,16 +146,20 @@ async def compare(bootstrap: str, server: str) -> Result:
         log_level="error",
     )
     await prepare(settings)
+    return dsn, settings
+
+
+async def compare(bootstrap: str, server: str) -> Result:
+    """Both, in turn, over the same messages."""
+    dsn, settings = await set_up(bootstrap, server, "bench_fold")
     rng = random.Random(5)
-    prices = [[rng.randrange(50, 5000) for _ in range(LISTINGS)] for _ in range(STORES)]
+    prices = first_prices(rng)
     total = await publish(bootstrap, 0, prices)
     say(f"seeding: {STORES * LISTINGS:,} observations folded in {await in_process(ours, settings, total):.1f} s")
     await straight_loop.prepare(dsn, STORES, prices)
     rates: tuple[list[float], list[float]] = ([], [])
     for number in range(1, ROUNDS + 1):
-        for of_store in prices:
-            for k in rng.sample(range(LISTINGS), int(LISTINGS * CHANGED)):
-                of_store[k] += 1
+        change(rng, prices)
         start = await offsets(settings)
         more = await publish(bootstrap, number, prices)
         total += more

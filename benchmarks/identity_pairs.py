@@ -6,10 +6,11 @@
 DIR holds `{coles,woolworths,iga}_products.jsonl`, one listing a line: company, sku, name, brand, size, barcode,
 source, scraped_date, date_kind.
 
-**Pairs.** Label 1: two companies' listings with one barcode. Label 0, the hard ones: a listing and, of the listings
-of another company that sells its barcode too, the three most similar names of the same brand under other barcodes.
-That the other company sells both side by side proves them two products; so both must have been seen on a shelf by
-one source within two months (barcodes change when a pack is relaunched), and not under word for word the same name.
+**Pairs.** Label 1: two companies' listings with one barcode. Label 0, the hard ones: a listing and, of what
+another company that sells its barcode too has, the three most similar names of the same brand under other
+barcodes. That the other company sells both side by side proves them two products; so both must have been seen on
+a shelf by one source within two months (barcodes change when a pack is relaunched), and not under word for word
+the same name.
 
 **Halves.** By a hash of the barcode, a quarter of all barcodes is `judge`: what the rules get wrong there is never
 looked at, it only gives the figures. The rest is `look`, to find out from.

@@ -3,13 +3,13 @@
 import json
 import statistics
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Result:
-    """Rates of our code and of the baseline, one a round, in `unit` (higher is better)."""
+    """Rates of our code and of the baseline, one a round, in `unit` (higher is better). `more` is printed too."""
 
     bench: str
     unit: str
@@ -17,6 +17,7 @@ class Result:
     baseline: Sequence[float]
     must_reach: float
     aim: float
+    more: Mapping[str, object] = field(default_factory=dict)
 
     def line(self) -> dict[str, object]:
         """The figures: medians, their ratio, and how far our rounds lie apart (of their median)."""
@@ -33,6 +34,7 @@ class Result:
             "spread": round((max(self.ours) - min(self.ours)) / ours, 3),
             "must_reach": self.must_reach,
             "aim": self.aim,
+            **self.more,
         }
 
 

@@ -1,6 +1,6 @@
-"""Generates docs/events.md and docs/asyncapi.json from the topic records and the event structs.
+"""Generates docs/events.md, docs/asyncapi.json and docs/metrics.md from topic records, event structs and metrics.
 
-``python -m docs.generate`` writes both; ``--check`` writes nothing and ends with 1 where one is out of date. The
+``python -m docs.generate`` writes them; ``--check`` writes nothing and ends with 1 where one is out of date. The
 same code always gives the same bytes. KeyError where a field, header or reason has no words yet.
 """
 
@@ -17,6 +17,7 @@ from msgspec import inspect as mi
 
 from docs import DEAD_LETTER_HEADERS, HEADERS, PROSE, REASONS, default_words, meaning, type_words
 from docs.bad_input import BAD_INPUT
+from docs.metrics import markdown as metrics_markdown
 from splitcart_common.admission import FUTURE_LIMIT
 from splitcart_common.dead_letters import Tolerance
 from splitcart_common.envelope import Envelope
@@ -40,6 +41,7 @@ def documents() -> dict[str, str]:
     return {
         "events.md": "\n\n".join(_markdown()) + "\n",
         "asyncapi.json": json.dumps(asyncapi(), indent=1, ensure_ascii=False) + "\n",
+        "metrics.md": "\n\n".join(metrics_markdown()) + "\n",
     }
 
 

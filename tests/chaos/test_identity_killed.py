@@ -5,14 +5,17 @@ import os
 import signal
 import sys
 from contextlib import asynccontextmanager, suppress
-from itertools import count
+from itertools import count, groupby
 
 import asyncpg
+import httpx
 import psutil
 import pytest
 
 from splitcart_common.kafka import ensure_topics
 from splitcart_common.topics import ALL
+from splitcart_ingest.app import prepare
+from splitcart_sandbox.ports import choose
 from tests.support.bus import publish
 from tests.support.identity import decided_once, market, recorded, same_as_its_log
 from tests.support.ingest import caught_up, environment, settings
@@ -41,14 +44,18 @@ class Two:
         self.connection = connection
         self._names = count(1)
         self.running = []
+        self.ports = {}
 
     async def start(self):
         name = f"{next(self._names)}"
+        port = choose("health", taken=self.ports.values())
         env = {**os.environ, **environment(self.given), "SPLITCART_INSTANCE": name}
+        env["SPLITCART_HEALTH_PORT"] = str(port)
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "splitcart_ingest", env=env, stderr=asyncio.subprocess.DEVNULL
         )
         self.running.append(process)
+        self.ports[process] = port
         return process
 
     async def all_there(self):
@@ -74,6 +81,31 @@ class Two:
         async with asyncio.timeout(60):
             while not await self.connection.fetchval(WAITS, backend, table):  # noqa: ASYNC110 - another process's
                 await asyncio.sleep(0.01)
+
+    async def tells(self, writer):
+        """Wait until each says at its health port what its part is, and the writer alone that it decides."""
+        async with asyncio.timeout(60), httpx.AsyncClient() as client:
+            for process in self.running:
+                decides = process is writer
+                part = "this process decides" if decides else "stands by, another process decides"
+                await self._tells(client, process, "readyz", f"identity: {part}\n")
+                await self._tells(client, process, "metrics", f"splitcart_identity_deciding {float(decides)}\n")
+                queue = 'splitcart_lag_messages{partition="0",service="ingest",topic="listing-described"}'
+                if decides:
+                    await self._tells(client, process, "metrics", queue)
+                else:
+                    assert queue not in await self._text(client, process, "metrics"), "the writer's to tell"
+
+    async def _tells(self, client, process, path, words):
+        while words not in await self._text(client, process, path):  # noqa: ASYNC110 - another process's
+            await asyncio.sleep(0.02)
+
+    async def _text(self, client, process, path):
+        """What is answered; nothing while nobody listens."""
+        try:
+            return (await client.get(f"http://127.0.0.1:{self.ports[process]}/{path}")).text
+        except httpx.TransportError:
+            return ""
 
     async def kill(self, process):
         process.send_signal(signal.SIGKILL)
@@ -112,10 +144,14 @@ def in_parts(log, parts):
     return [log[start : start + size] for start in range(0, len(log), size)]
 
 
-async def test_killed_at_every_point_of_a_batch_another_goes_on(database, broker, topic_prefix):
-    parts = in_parts(list(market(seed=11, products=60, rounds=4)), len(POINTS) + 1)
+@pytest.mark.parametrize(
+    ("times", "rounds"), [(1, 4), pytest.param(10, 16, marks=[pytest.mark.long, pytest.mark.timeout(1800)])]
+)
+async def test_killed_at_every_point_of_a_batch_another_goes_on(database, broker, topic_prefix, times, rounds):
+    points = POINTS * times
+    parts = in_parts(list(market(seed=11, products=60, rounds=rounds)), len(points) + 1)
     async with two_processes(database, broker, topic_prefix) as two:
-        for point, part in zip(POINTS, parts, strict=False):
+        for point, part in zip(points, parts, strict=False):
             process, backend = await two.holder()
             transaction = two.connection.transaction()
             await transaction.start()
@@ -160,6 +196,52 @@ async def test_one_that_freezes_in_a_batch_is_cut_off_and_spoils_nothing(databas
         await caught_up(database, broker, topic_prefix)
         assert len(recorded(broker, topic_prefix)) > said
         await _all_is_well(database, broker, topic_prefix, [*first, *second, *third, *more])
+
+
+WRITERS = """
+CREATE TABLE ingest_g1.writers (n bigint GENERATED ALWAYS AS IDENTITY, pid int NOT NULL);
+CREATE FUNCTION ingest_g1.note_writer() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN INSERT INTO ingest_g1.writers (pid) VALUES (pg_backend_pid()); RETURN NULL; END $$;
+CREATE TRIGGER note_writer AFTER UPDATE ON ingest_g1.catalogue_head
+FOR EACH STATEMENT EXECUTE FUNCTION ingest_g1.note_writer();
+"""
+"""Whose session wrote the catalogue, transaction by transaction: they follow one another, as all write one row."""
+
+
+async def test_of_those_that_start_at_once_one_alone_ever_writes(database, broker, topic_prefix):
+    *parts, last = in_parts(list(market(seed=15, products=60, rounds=4)), 4)
+    await ensure_topics(broker, topic_prefix, ALL)
+    given = settings(database, broker, topic_prefix, ingest_identity_messages=3)
+    await prepare(given)
+    connection = await asyncpg.connect(database)
+    await connection.execute(WRITERS)
+    two = Two(given, connection)
+    try:
+        for part in parts:
+            await publish(broker, topic_prefix, part)
+            await asyncio.gather(*(two.start() for _ in range(3 - len(two.running))))
+            writer, backend = await two.holder()
+            await _has_written(connection, backend)
+            await two.tells(writer)
+            await two.kill(writer)
+        await publish(broker, topic_prefix, last)
+        await caught_up(database, broker, topic_prefix)
+        await connection.execute("SET search_path = ingest_g1, public")
+        await _all_is_well(database, broker, topic_prefix, [m for part in (*parts, last) for m in part])
+        pids = [row["pid"] for row in await connection.fetch("SELECT pid FROM writers ORDER BY n")]
+        turns = [pid for pid, _ in groupby(pids)]
+        assert len(turns) == len(set(turns)) == len(parts) + 1, "each has its turn, and never comes back"
+    finally:
+        for process in list(two.running):
+            await two.kill(process)
+        await connection.close()
+
+
+async def _has_written(connection, backend):
+    async with asyncio.timeout(60):
+        count = "SELECT count(*) FROM ingest_g1.writers WHERE pid = $1"
+        while not await connection.fetchval(count, backend):  # noqa: ASYNC110 - another process's
+            await asyncio.sleep(0.01)
 
 
 async def _decided(two, listings):

@@ -13,6 +13,7 @@ from splitcart_ingest.generations import folded_by
 from tests.support.ingest import fold_in, fold_of_log, running, scrape
 from tests.support.replay import compared, folded_live, some_log
 
+WAITS_TO_INDEX = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND mode = 'ShareLock')"
 ITS_CONNECTIONS = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
@@ -64,6 +65,17 @@ async def test_a_run_killed_again_and_again_goes_on_where_it_was(live):
             assert await live.fetch(STATES) == [(1, "live"), (2, "building")]
             words = ("--to-generation", "2")
     assert workers >= 2
+    # And once more while the indexes are made, when all is folded.
+    async with asking(live) as holder, asking(live) as connection:
+        transaction = holder.transaction()
+        await transaction.start()
+        await holder.execute("LOCK TABLE ingest_g2.listings IN ROW EXCLUSIVE MODE")
+        process = await live.starts("replay", "run", *words)
+        await until(connection, WAITS_TO_INDEX)
+        await killed(process)
+        await transaction.rollback()
+        await until(connection, f"SELECT ({ITS_CONNECTIONS}) <= 1")
+    assert await live.fetch(STATES) == [(1, "live"), (2, "building")]
     code, lines, err = await live.verb("replay", "run", *words)
     assert (code, lines[-1]["state"]) == (0, "built"), err
     assert (await compared(live)).equal

@@ -15,6 +15,8 @@ from splitcart_ingest.domain.prices import (
     Batch,
     BatchFolded,
     Complete,
+    Fact,
+    Ignored,
     Input,
     Opened,
     Settled,
@@ -24,6 +26,7 @@ from splitcart_ingest.domain.prices import (
 from splitcart_ingest.domain.served import HistoryRow, ScrapeRow, Served, StoreRecord, served
 
 EPOCH = datetime(2026, 9, 1, tzinfo=UTC)
+BEGINNING = EPOCH - timedelta(days=2)
 STORES = ("aldi:A", "aldi:B", "aldi:C")
 LISTINGS = range(8)
 MOMENTS = tuple(EPOCH + timedelta(hours=13 * step) for step in range(40))
@@ -37,13 +40,16 @@ class Model:
     history: dict[str, list[HistoryRow]] = field(default_factory=dict)
     scrapes: dict[str, dict[int, ScrapeRow]] = field(default_factory=dict)
     members: Membership = field(default_factory=Membership)
+    facts: dict[str, list[Fact]] = field(default_factory=lambda: {store: [] for store in STORES})
 
     def observe(self, store: str, message: Input) -> None:
-        state = self.states.setdefault(store, StoreState(clock=EPOCH - timedelta(days=2)))
+        state = self.states.setdefault(store, StoreState(clock=BEGINNING))
         history = self.history.setdefault(store, [])
         scrapes = self.scrapes.setdefault(store, {})
         for fact in prices.decide(state, message):
             prices.evolve(state, fact)
+            if not isinstance(fact, Ignored):
+                self.facts[store].append(fact)
             match fact:
                 case Opened():
                     scrapes[fact.seq] = ScrapeRow(fact.seq, fact.scrape_id, fact.at, None, None)
@@ -56,6 +62,20 @@ class Model:
                         fact.seq, fact.scrape_id, fact.started_at, fact.outcome, fact.seen
                     )
 
+    @property
+    def said(self) -> dict[str, list[Fact]]:
+        """What others are told of each store, in order: changes of prices, and how each scrape ended."""
+        return {
+            store: [
+                f for f in facts if isinstance(f, Settled) or (isinstance(f, BatchFolded) and f.changes.listings)
+            ]
+            for store, facts in self.facts.items()
+        }
+
+    def settled(self, store: str) -> list[Settled]:
+        """How each scrape of a store ended, with its counts."""
+        return [fact for fact in self.facts[store] if isinstance(fact, Settled)]
+
     def group(self, message: Confirmed | Ejected) -> None:
         membership.fold(self.members, message)
 
@@ -64,7 +84,7 @@ class Model:
             store: StoreRecord(
                 sorted(self.history.get(store, ()), key=lambda row: (row.seq, row.listing)),
                 list(self.scrapes.get(store, {}).values()),
-                self.members.markers.get(store, ()),
+                self.members.markers.get(store, []),
             )
             for store in STORES
         }

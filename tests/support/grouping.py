@@ -1,14 +1,11 @@
 """Running grouping on the real broker and server, and holding it to the fold of the log it has published."""
 
 import asyncio
-import os
 import random
-import runpy
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from uuid import UUID
 
@@ -29,6 +26,7 @@ from splitcart_grouping.settings import GroupingSettings
 from splitcart_grouping.store import SQL, load_decisions, load_listings, load_stores
 from splitcart_sandbox.database import service_dsn
 from tests.support.bus import Said, read_topic, say
+from tests.support.forking import start_program
 from tests.support.ingest import end_offsets
 
 CLOCK = ScaledClock(datetime(2026, 9, 3, tzinfo=UTC), datetime.now(UTC), 1.0)
@@ -306,20 +304,8 @@ def anchors_in(folds: dict[str, Groups]) -> dict[str, str]:
 
 
 def start_process(given: GroupingSettings) -> BaseProcess:
-    """``python -m splitcart_grouping`` in a process of its own, without the seconds that its imports take."""
+    """``python -m splitcart_grouping`` in a process of its own."""
     told = {
         f"SPLITCART_{name.upper()}": str(value) for name, value in given.model_dump().items() if value is not None
     }
-    process = _FORKS.Process(target=_run, args=(told,))
-    process.start()
-    return process
-
-
-_FORKS = get_context("forkserver")
-_FORKS.set_forkserver_preload(["splitcart_grouping.app", "tests.support.grouping"])
-
-
-def _run(told: dict[str, str]) -> None:
-    os.environ.update(told)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    runpy.run_module("splitcart_grouping", run_name="__main__")
+    return start_program(told, "splitcart_grouping")

@@ -264,15 +264,17 @@ class Reference:
         """Every price served at a moment."""
         markers = {store: of for state in self.companies.values() for store, of in state.markers.items()}
         stores = self.states.keys() | markers.keys()
-        records = {
-            store: StoreRecord(
-                self.rows.get(store, ()), list(self.visits.get(store, {}).values()), markers.get(store, ())
-            )
-            for store in stores
-        }
+        visits = {store: list(self.visits.get(store, {}).values()) for store in stores}
+        rows: dict[int, dict[str, list[HistoryRow]]] = {}
+        for store, of_store in self.rows.items():
+            for row in of_store:
+                rows.setdefault(row.listing, {}).setdefault(store, []).append(row)
         found = set()
-        for store in stores:
-            for sku, number in self.numbers.items():
+        for sku, number in self.numbers.items():
+            # Of a store's history only what is of the listing is looked at: the rest need not be handed over.
+            of_listing = rows.get(number, {})
+            records = {s: StoreRecord(of_listing.get(s, ()), visits[s], markers.get(s, ())) for s in stores}
+            for store in stores:
                 answer = served(store, number, at, records, last_turn)
                 if answer is not None:
                     found.add((store, sku, answer.price, answer.store, answer.seen_at))

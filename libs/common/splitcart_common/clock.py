@@ -95,6 +95,16 @@ class ScaledClock:
         await asyncio.sleep(max(0.0, seconds / self.speed))
 
 
+def earliest_wall(clock: ScaledClock, virtual: datetime) -> datetime | None:
+    """The wall moment before which nothing bore a virtual time as late as this; None: there is no such moment."""
+    if virtual <= clock.start:
+        return None  # before its anchor the clock stood still, and it read at least this
+    try:
+        return clock.anchor + (virtual - clock.start) / clock.speed
+    except OverflowError:
+        return None
+
+
 class FrozenClock:
     """A clock that stands still until it is told the time: for tests and replays of one moment."""
 

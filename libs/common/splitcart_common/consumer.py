@@ -20,8 +20,9 @@ from splitcart_common.clock import Clock
 from splitcart_common.kafka import make_consumer
 from splitcart_common.lanes import Handler, Lane, Limits
 from splitcart_common.postgres import TRANSIENT, Pool
+from splitcart_common.progress import Progress, counting_dead_letters
 from splitcart_common.retry import until_there
-from splitcart_common.telemetry import LAG_MESSAGES, Health
+from splitcart_common.telemetry import Health
 from splitcart_common.topics import Topic
 
 log = structlog.get_logger()
@@ -47,6 +48,12 @@ class Lanes:
     limits: Limits = field(default_factory=Limits)
     _lanes: dict[TopicPartition, Lane] = field(default_factory=dict)
     _failed: asyncio.Future[None] | None = None
+    _progress: Progress = field(init=False)
+    _turns: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._turns = asyncio.Semaphore(self.limits.working)
+        self._progress = Progress(self.service, self.health, self.limits.stalled_seconds)
 
     def begin(self) -> asyncio.Future[None]:
         """What ends with the first error of a lane, but for a systemic stop."""
@@ -57,6 +64,11 @@ class Lanes:
     def room(self) -> int:
         """How many messages more may be held."""
         return self.limits.held - sum(lane.held for lane in self._lanes.values())
+
+    @property
+    def places(self) -> frozenset[TopicPartition]:
+        """The partitions that are this process's at the moment."""
+        return frozenset(self._lanes)
 
     async def claim(self, where: TopicPartition, bounds: Bounds) -> Lane:
         """Take a partition over: a new epoch fences its former owner. The lane stands at the position of Postgres.
@@ -79,6 +91,7 @@ class Lanes:
             clock=self.clock,
             health=self.health,
             limits=self.limits,
+            turns=self._turns,
         )
 
     def open(self, lane: Lane) -> None:
@@ -92,6 +105,7 @@ class Lanes:
             lane = self._lanes.pop(where, None)
             if lane is not None:
                 await lane.stop()
+                self._progress.forget(lane)
 
     def fail(self, error: BaseException) -> None:
         """End the loop with an error of one of its lanes."""
@@ -99,11 +113,14 @@ class Lanes:
             self._failed.set_exception(error)
 
     def measure_lag(self, end_of: Callable[[TopicPartition], int | None]) -> None:
-        """Set the gauges, given where each partition ends as far as is known."""
+        """Set the gauges, given where each partition ends as far as is known; now and then, if called often."""
+        if not self._progress.due():
+            return
         for where, lane in self._lanes.items():
             end = end_of(where)
             if end is not None:
-                LAG_MESSAGES.labels(self.service, lane.topic.name, where.partition).set(end - lane.next_offset)
+                self._progress.look(lane, end)
+        self._progress.told()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -132,12 +149,13 @@ class ConsumerLoop(Lanes):
             consumer.subscribe(names, listener=_Assignments(self, consumer))
         await consumer.start()
         try:
-            if self.alone:
-                await self._take_all(consumer)
-            while not stop.is_set() and not failed.done():
-                await self._poll(consumer)
-            if failed.done():
-                failed.result()
+            async with counting_dead_letters(self.bootstrap, self.prefix, self.service, self.topics):
+                if self.alone:
+                    await self._take_all(consumer)
+                while not stop.is_set() and not failed.done():
+                    await self._poll(consumer)
+                if failed.done():
+                    failed.result()
         finally:
             await self.drop(list(self._lanes))
             await consumer.stop()

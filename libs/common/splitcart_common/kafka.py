@@ -13,6 +13,7 @@ from aiokafka.errors import (
     for_code,
 )
 
+from splitcart_common import unpacking
 from splitcart_common.topics import ALL, Topic
 
 UNAVAILABLE = (KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError, OSError)
@@ -20,7 +21,7 @@ UNAVAILABLE = (KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, Reque
 
 MAX_MESSAGE_BYTES = 64 << 20
 """Before compression. The broker's own limit is after it: a dead letter that once came through must go through."""
-FETCH_BYTES = 2 << 20
+FETCH_BYTES = 512 << 10
 """The most that one fetch holds of one partition: with the batch in work it bounds a consumer's memory."""
 
 
@@ -52,6 +53,7 @@ def make_consumer(
     be skipped, and a lane drops what lies below its position. `instance` makes the membership static. Without a
     group the caller assigns partitions by hand.
     """
+    unpacking.install()
     return AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         group_id=group,

@@ -35,14 +35,17 @@ class Limits:
     """How much is held and how much is borne.
 
     `messages` of one fetch, which is one transaction at most; `held` of all partitions, whether waiting or in
-    work; the dead letters with which a partition goes on.
+    work; `working` partitions at a time have a batch decoded, what others hold waits as bytes; the dead letters
+    with which a partition goes on; the seconds after which one is stalled.
     """
 
     messages: int = 100
     held: int = 400
+    working: int = 3
     dead: Tolerance = field(default_factory=Tolerance)
     first_retry_seconds: float = 0.2
     longest_retry_seconds: float = 10.0
+    stalled_seconds: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class Handler(Protocol):
 class Lane:
     """One assigned partition: a queue of at most two batches and the task that folds them.
 
-    `held` counts the messages waiting and in work.
+    `held` counts the messages waiting and in work. `turns` are shared with the other lanes of the process.
     """
 
     service: str
@@ -105,8 +108,10 @@ class Lane:
     clock: Clock
     health: Health
     limits: Limits
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     _queue: asyncio.Queue[list[ConsumerRecord]] = field(default_factory=asyncio.Queue)
     _recent: deque[bool] = field(default_factory=deque)
+    _arrived: deque[tuple[int, int]] = field(default_factory=deque)
     held: int = 0
     _task: asyncio.Task[None] | None = None
     _position_known: bool = True
@@ -118,10 +123,18 @@ class Lane:
         """One batch waits behind the one in work, or nothing is folded any more: fetch no more."""
         return self._over or not self._queue.empty()
 
+    @property
+    def oldest_at(self) -> float | None:
+        """When the broker had the first message of the oldest batch held, in seconds; None where none is held."""
+        return next((at / 1000 for last, at in self._arrived if last >= self.next_offset), None)
+
     def put(self, records: list[ConsumerRecord]) -> None:
         """Hand over a batch, in the order of its offsets."""
         if not self._over:
             self.held += len(records)
+            while self._arrived and self._arrived[0][0] < self.next_offset:
+                self._arrived.popleft()
+            self._arrived.append((records[-1].offset, records[0].timestamp))
             self._queue.put_nowait(records)
 
     def start(self, fail: Callable[[BaseException], None]) -> None:
@@ -172,8 +185,9 @@ class Lane:
         what = f"folding {self._name}"
         while True:
             try:
-                with BATCH_SECONDS.labels(self.service, self.topic.name).time():
-                    await self._fold(records)
+                async with self.turns:
+                    with BATCH_SECONDS.labels(self.service, self.topic.name).time():
+                        await self._fold(records)
             except MovedError:
                 self.handler.forget(self.where)
                 self._position_known = False
@@ -269,5 +283,8 @@ class Lane:
         folded = sum(isinstance(outcome, Ok) for outcome in outcomes)
         for outcome, count in (("folded", folded), ("skipped", skipped), ("dead", len(dead))):
             MESSAGES.labels(self.service, self.topic.name, outcome).inc(count)
+        for outcome_of_one in outcomes:
+            if isinstance(outcome_of_one, Ok) and outcome_of_one.committed is not None:
+                outcome_of_one.committed()
         for why in dead.values():
             DEAD_LETTERS.labels(self.service, self.topic.name, why.reason).inc()

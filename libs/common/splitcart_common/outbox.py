@@ -9,7 +9,7 @@ between the two a message is sent again, with the same id: consumers ignore repe
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -27,7 +27,7 @@ from splitcart_common.envelope import Envelope
 from splitcart_common.events import Event
 from splitcart_common.postgres import TRANSIENT, Connection, Pool
 from splitcart_common.record_batch import LEVEL, RecordBatch, unpacked_size
-from splitcart_common.telemetry import OUTBOX_ROWS, RELAYED
+from splitcart_common.telemetry import OUTBOX_AGE, OUTBOX_ROWS, RELAYED
 from splitcart_common.topics import topic_of
 
 log = structlog.get_logger()
@@ -37,6 +37,7 @@ RELAY_ROWS = 400
 IDLE_SECONDS = (0.002, 0.05)
 """The first and the longest wait for new rows; who writes one often writes another soon."""
 LEADER_RETRY_SECONDS = 1.0
+WATCH_SECONDS = 5.0
 DRAIN_SECONDS = 10.0
 """How long a stopping relay goes on: another process may write faster than it empties."""
 SCRATCH_BYTES = 1 << 20
@@ -52,6 +53,9 @@ _PARTITIONER: Final = DefaultPartitioner()
 _COLUMNS = ("topic", "key", "value", "compressed", "header_names", "header_values")
 
 _OLDEST = "SELECT id, " + ", ".join(_COLUMNS) + " FROM outbox ORDER BY id LIMIT $1"  # noqa: S608 - constants
+
+
+_WAITING = "SELECT min(id) AS oldest, count(*) AS rows FROM outbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ class Relay:
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.run(stop), name="relay")
+            group.create_task(self.watch(stop), name="outbox")
             try:
                 yield
             finally:
@@ -138,6 +143,22 @@ class Relay:
             except (*TRANSIENT, KafkaError) as error:
                 log.warning("relay interrupted", why=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(LEADER_RETRY_SECONDS)
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Keep the gauges of the outbox until `stop` is set, whoever relays: a relay that hangs does not tell.
+
+        A row bears no time: its age is how long the same row has been the oldest.
+        """
+        oldest, since = None, 0.0
+        while not stop.is_set():
+            with suppress(*TRANSIENT):  # the server is away: that is said elsewhere
+                (row,) = await self._pool.fetch(_WAITING)
+                now = time.monotonic()
+                if row["oldest"] != oldest:
+                    oldest, since = row["oldest"], now
+                OUTBOX_ROWS.labels(self._service).set(row["rows"])
+                OUTBOX_AGE.labels(self._service).set(0 if oldest is None else now - since)
+            await _wait(stop, WATCH_SECONDS)
 
     async def _lead(self, connection: Connection, stop: asyncio.Event) -> None:
         # A session's lock: it goes with the connection, so a dead relay never keeps the others out.
@@ -171,7 +192,6 @@ class Relay:
         Where a batch fails, it and what follows in the same partition stay, and the error passes through.
         """
         rows = await connection.fetch(_OLDEST, RELAY_ROWS)
-        OUTBOX_ROWS.labels(self._service).set(len(rows))
         if not rows:
             return 0
         batches = await self._batches(rows)

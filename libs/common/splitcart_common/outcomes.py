@@ -1,6 +1,7 @@
 """What became of a message: a value that the shell acts on, never an exception logged and forgotten."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -19,7 +20,9 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ok:
-    """Folded."""
+    """Folded. `committed` is called once that stands: to count what must not be counted twice."""
+
+    committed: Callable[[], None] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

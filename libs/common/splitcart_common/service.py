@@ -3,9 +3,10 @@
 import asyncio
 import gc
 import signal
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
@@ -18,6 +19,7 @@ LONGEST_STOP_SECONDS: Final = 5.0
 """How long a service may take to end by itself once it is asked to; a batch in work takes far less."""
 
 Main = Callable[[Health, asyncio.Event], Awaitable[None]]
+T = TypeVar("T")
 
 
 def run_service(service: str, settings: Settings, main: Main) -> int:
@@ -31,7 +33,7 @@ def run_service(service: str, settings: Settings, main: Main) -> int:
     log.info("started", health_port=server.server_port)
     tune_collector()
     try:
-        asyncio.run(_until_stopped(main, health))
+        run(_until_stopped(main, health))
     except Exception:
         log.exception("stopped by an error")
         return 1
@@ -40,6 +42,19 @@ def run_service(service: str, settings: Settings, main: Main) -> int:
         server.server_close()
     log.info("stopped")
     return 0
+
+
+def run(main: Coroutine[object, object, T]) -> T:
+    """Run a coroutine to its end, as `asyncio.run`, on the faster loop where the platform has it.
+
+    uvloop reads and writes sockets without a Python frame a piece: a tenth of what a fold costs.
+    """
+    if sys.platform == "win32":
+        return asyncio.run(main)
+    import uvloop  # noqa: PLC0415 - not to be had everywhere
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
 
 
 def tune_collector() -> None:

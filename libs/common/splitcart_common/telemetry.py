@@ -7,6 +7,7 @@ health port; the gateway serves the same three itself.
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from socketserver import ThreadingMixIn
 from typing import Final
@@ -26,6 +27,26 @@ DEAD_LETTERS: Final = Counter(
 LAG_MESSAGES: Final = Gauge(
     "splitcart_lag_messages", "End offset less the position in Postgres", ["service", "topic", "partition"]
 )
+LAG_SECONDS: Final = Gauge(
+    "splitcart_lag_seconds",
+    "Wall seconds since the broker had the oldest message that is not folded; 0 where all is",
+    ["service", "topic", "partition"],
+)
+STALLED_SECONDS: Final = Gauge(
+    "splitcart_stalled_seconds",
+    "Wall seconds for which a position has not moved though there is more to fold",
+    ["service", "topic", "partition"],
+)
+LOOKED_AT: Final = Gauge(
+    "splitcart_consumer_looked_timestamp_seconds",
+    "Wall time at which a consumer last looked at its partitions: one that hangs does not",
+    ["service"],
+)
+CATCHING_UP: Final = Gauge(
+    "splitcart_catching_up_messages",
+    "Of the last long fold, from 1,000 messages behind on: how many were folded, and how many it takes in total",
+    ["service", "of"],
+)
 BATCH_SECONDS: Final = Histogram(
     "splitcart_batch_seconds", "Time from a batch's first decode to its commit", ["service", "topic"]
 )
@@ -34,10 +55,28 @@ STOPPED_PARTITIONS: Final = Gauge(
 )
 OUTBOX_ROWS: Final = Gauge(
     "splitcart_outbox_rows",
-    "Rows the relay found at its last look, at most 200: above that it is behind",
+    "Rows that wait to be published",
+    ["service"],
+)
+OUTBOX_AGE: Final = Gauge(
+    "splitcart_outbox_age_seconds",
+    "Wall seconds for which the oldest of these rows has been seen waiting",
     ["service"],
 )
 RELAYED: Final = Counter("splitcart_relayed_total", "Messages the relay published", ["service"])
+DEAD_LETTER_MESSAGES: Final = Gauge(
+    "splitcart_dead_letter_messages", "Dead letters there are, of whatever time", ["service", "topic"]
+)
+SCRAPES: Final = Counter(
+    "splitcart_scrapes_total",
+    "Scrapes folded, by how they ended: full, partial, abandoned or superseded",
+    ["company", "outcome"],
+)
+OBSERVATIONS: Final = Counter(
+    "splitcart_observations_total",
+    "Listings of scrapes folded, by what became of their price: created, updated, unchanged or withdrawn",
+    ["company", "effect"],
+)
 DECISIONS: Final = Counter(
     "splitcart_catalogue_decisions_total",
     "Decisions about the catalogue: the rule that linked a listing, or what else happened",
@@ -81,10 +120,12 @@ def configure_logging(service: str, log_format: str = "json", level: str = "info
 
 
 class Health:
-    """What a service still waits for. Ready when nothing is left; the text of /readyz is the list."""
+    """What a service still waits for. Ready when nothing is left; the text of /readyz is the list, then notes."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, str] = {"start": "the service is starting"}
+        self._notes: dict[str, str] = {}
+        self._expected: dict[str, tuple[float, str]] = {}
 
     def wait_for(self, what: str, why: str) -> None:
         """Not ready until `what` is there."""
@@ -93,11 +134,27 @@ class Health:
     def has(self, what: str) -> None:
         """`what` is there."""
         self._waiting.pop(what, None)
+        self._expected.pop(what, None)
+
+    def expect(self, what: str, seconds: float, why: str) -> None:
+        """Not ready from so many wall seconds on, unless this is said again or `what` is there before."""
+        self._expected[what] = (time.monotonic() + seconds, why)
+
+    def note(self, what: str, text: str) -> None:
+        """Worth knowing, ready or not: which part this process has in something that one of many does."""
+        self._notes[what] = text
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What is worth knowing."""
+        return dict(self._notes)
 
     @property
     def missing(self) -> dict[str, str]:
         """What is waited for, and why; empty when ready."""
-        return dict(self._waiting)
+        now = time.monotonic()
+        late = {what: why for what, (until, why) in self._expected.copy().items() if now > until}
+        return {**self._waiting, **late}
 
 
 class _QuietHandler(WSGIRequestHandler):
@@ -109,6 +166,10 @@ class _ThreadingServer(ThreadingMixIn, WSGIServer):
     """A client that says nothing holds up nobody else."""
 
     daemon_threads = True
+
+
+def _lines(said: dict[str, str]) -> bytes:
+    return "".join(f"{what}: {text}\n" for what, text in said.items()).encode()
 
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -128,7 +189,7 @@ def serve_health(health: Health, host: str, port: int) -> WSGIServer:
             case "/readyz":
                 missing = health.missing
                 status = "503 Service Unavailable" if missing else "200 OK"
-                body = "".join(f"{what}: {why}\n" for what, why in missing.items()).encode() or b"ready\n"
+                body = (_lines(missing) or b"ready\n") + _lines(health.notes)
             case "/metrics":
                 status, body, kind = "200 OK", generate_latest(), CONTENT_TYPE_LATEST
             case _:

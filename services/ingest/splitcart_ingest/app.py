@@ -37,7 +37,6 @@ from splitcart_ingest.handlers.observations import ObservationHandler
 from splitcart_ingest.handlers.stores import StoreHandler
 from splitcart_ingest.housekeeping import Housekeeper
 from splitcart_ingest.settings import IngestSettings
-from splitcart_ingest.store import set_up
 from splitcart_ingest.views import past_readers, show
 
 SERVICE = "ingest"
@@ -188,7 +187,6 @@ async def open_pool(settings: IngestSettings) -> Pool:
         schema=settings.ingest_schema,
         service=SERVICE,
         max_size=settings.ingest_connections,
-        set_up=set_up,
     )
 
 

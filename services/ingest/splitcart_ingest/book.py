@@ -5,9 +5,11 @@ again changes nothing, and a price row can point at its listing at once. So does
 read outside scrapes, which fill the gaps of descriptions.
 """
 
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Final, cast
 from uuid import UUID
 
 import asyncpg
@@ -18,12 +20,14 @@ from splitcart_common.events.observations import Special
 from splitcart_common.lanes import Message
 from splitcart_common.postgres import Connection, Pool
 from splitcart_ingest.domain.brands import brand_of
-from splitcart_ingest.domain.identity import own_product_id
 from splitcart_ingest.domain.listings import Description, content_hash, fields_of, join
 from splitcart_ingest.domain.read_barcodes import ReadBarcode, believable, effective, join_barcode
 from splitcart_ingest.domain.sync import parted
+from splitcart_ingest.identity.tables import stand_alone
 from splitcart_ingest.store import SQL
 
+DAYS_KEPT: Final = 12
+"""Of how many days of a company what is said that day is kept at hand: lagging partitions are days apart."""
 _SEPARATOR = "\x1f"  # joins a category path on its way into a text[] of a row: unnest flattens nested arrays
 
 
@@ -56,6 +60,10 @@ class _Entry:
 class ListingBook:
     """One process's knowledge of the listing table; as large as the catalogue, some 300 bytes a listing.
 
+    `_standing` has, by company and day, the hash of a SKU with its description -> number, of what is no news on
+    that day: one look for nearly every listing. Hashes are of 64 bits, keyed anew in each process: that two of
+    100,000 listings meet is 1 in 3,000 million. What was joined once is never news again, whoever joins more.
+
     One that does not publish is a replay's: what it describes has been said before.
     """
 
@@ -66,32 +74,27 @@ class ListingBook:
         self._publishes = publishes
         self._entries: dict[str, dict[str, _Entry]] = {}
         self._skus: dict[int, str] = {}
+        self._standing: OrderedDict[tuple[str, date], dict[int, int]] = OrderedDict()
 
     def glance(self, company: str, day: date, event: ProductsObserved) -> Sighting:
         """Look each listing up. Nearly none says anything new: a description changes about once a year.
 
         The one loop over every listing ever seen; it is kept flat.
         """
-        known = self._entries.setdefault(company, {}).get
+        known = self._day(company, day).get
         listings: Sequence[ObservedListing] = event.listings
         prices = [o.price for o in listings]
         unsold: Sequence[ObservedListing] = ()
         if None in prices:
             listings, unsold = parted(listings)
             prices = [o.price for o in listings]
-        numbers: list[int | None] = []
+        numbers = [
+            known(hash((o.sku, o.name, o.brand, o.size, o.barcode, o.category_path, o.image_url)))
+            for o in listings
+        ]
         news: list[ObservedListing] = []
-        for o in listings:
-            entry = known(o.sku)
-            if (
-                entry is None
-                or entry.fingerprint != hash((o.name, o.brand, o.size, o.barcode, o.category_path, o.image_url))
-                or entry.day < day
-            ):
-                news.append(o)
-                numbers.append(None)
-            else:
-                numbers.append(entry.number)
+        if None in numbers:
+            news = [o for o, number in zip(listings, numbers, strict=True) if number is None]
         news.extend(unsold)
         return Sighting(
             event.scrape_id,
@@ -104,16 +107,29 @@ class ListingBook:
         )
 
     def look_again(self, company: str, day: date, sighting: Sighting) -> list[ObservedListing]:
-        """What is still news of a sighting, after its SKUs were looked up."""
-        known = self._entries.setdefault(company, {})
-        return [
-            o
-            for o in sighting.news
-            if (entry := known.get(o.sku)) is None or entry.day < day or entry.fingerprint != hash(fields_of(o))
-        ]
+        """What is still news of a sighting, after its SKUs were looked up; the rest is known at a glance now."""
+        known, standing = self._entries.setdefault(company, {}), self._day(company, day)
+        news = []
+        for o in sighting.news:
+            entry, fields = known.get(o.sku), fields_of(o)
+            if entry is None or entry.day < day or entry.fingerprint != hash(fields):
+                news.append(o)
+            else:
+                standing[hash((o.sku, *fields))] = entry.number
+        return news
+
+    def _day(self, company: str, day: date) -> dict[int, int]:
+        """What stands on a day; it is kept while it is among the last that were asked for."""
+        standing = self._standing.setdefault((company, day), {})
+        self._standing.move_to_end((company, day))
+        if len(self._standing) > DAYS_KEPT:
+            self._standing.popitem(last=False)
+        return standing
 
     def number(self, company: str, sighting: Sighting) -> Sequence[int]:
         """The numbers of a sighting's listings, once its news is described."""
+        if not sighting.news:
+            return cast("list[int]", sighting.numbers)
         known = self._entries.setdefault(company, {})
         news = iter(sighting.news)
         return [known[next(news).sku].number if number is None else number for number in sighting.numbers]
@@ -135,7 +151,7 @@ class ListingBook:
 
     async def look_up_numbers(self, connection: Connection, company: str, numbers: Iterable[int]) -> None:
         """Learn the SKUs of listing numbers that another process, or an earlier life of this one, gave out."""
-        missing = [number for number in numbers if number not in self._skus]
+        missing = list(set(numbers).difference(self._skus))
         if missing:
             self._learn(company, await connection.fetch(SQL["listings_by_number"], missing))
 
@@ -165,9 +181,7 @@ class ListingBook:
         written = await connection.fetch(SQL["describe_listings"], company, *zip(*rows, strict=True))
         new = sorted(row["sku"] for row in written if row["old_hash"] is None)
         if new:
-            await connection.execute(
-                SQL["stand_alone"], company, new, [own_product_id(company, sku) for sku in new]
-            )
+            await stand_alone(connection, company, new)
         if not self._publishes:
             return
         news = sorted(row["sku"] for row in written if row["old_hash"] != row["new_hash"])

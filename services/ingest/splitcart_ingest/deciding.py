@@ -11,7 +11,7 @@ from splitcart_common.dead_letters import Tolerance
 from splitcart_common.lanes import Handler, Limits
 from splitcart_common.postgres import Pool
 from splitcart_common.reading import reading
-from splitcart_common.telemetry import Health
+from splitcart_common.telemetry import CATALOGUE_LISTINGS, Health
 from splitcart_common.topics import CATALOGUE, LISTING_DESCRIBED, REQUESTS, Topic
 from splitcart_ingest.handlers.catalogue import CatalogueHandler
 from splitcart_ingest.handlers.identity import IdentityHandler
@@ -34,6 +34,7 @@ def identity(settings: IngestSettings, service: str, health: Health) -> Standby:
             await _decide(settings, service, pool, health, stop)
         finally:
             health.has(WHAT)
+            CATALOGUE_LISTINGS.set(0)
 
     return Standby(
         settings.postgres_dsn, settings.ingest_schema, settings.ingest_identity_lease_seconds, lead, health

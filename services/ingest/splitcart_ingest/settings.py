@@ -14,10 +14,10 @@ class IngestSettings(Settings):
         description="the generation a database begins with; `splitcart replay` makes and swaps others",
     )
     ingest_batch_messages: int = Field(
-        default=250, ge=1, le=5000, description="most messages a fetch, and so a transaction"
+        default=100, ge=1, le=5000, description="most messages a fetch, and so a transaction"
     )
     ingest_held_messages: int = Field(
-        default=750, ge=1, description="most messages waiting or in work, all partitions; some 80 kB each"
+        default=300, ge=1, description="most messages waiting or in work, all partitions; some 80 kB each"
     )
     ingest_connections: int = Field(default=4, ge=2, le=64, description="database connections; one is the relay's")
     ingest_cached_prices: int = Field(

@@ -224,10 +224,8 @@ async def write(connection: Connection, writes: Writes) -> None:
         await copy(connection, "latest_prices", {"store_id": (4, [number] * len(added)), **_latest(added)})
     for number, changed in writes.changed.items():
         if changed:
-            await copy(connection, "incoming", _latest(changed))
-            # The store is named: from some 10,000 rows on the planner else scans the whole table.
-            await connection.execute(SQL["update_latest"], number)
-            await connection.execute(SQL["clear_incoming"])
+            prices, seqs = zip(*changed.values(), strict=True)
+            await connection.execute(SQL["update_latest"], number, list(changed), prices, seqs)
 
 
 async def _restore(connection: Connection, stores: Iterable[int]) -> None:
@@ -244,11 +242,6 @@ def _latest(rows: Mapping[int, tuple[int, int]]) -> dict[str, tuple[int, Sequenc
         "price": (4, [price for price, _ in rows.values()]),
         "changed_seq": (4, [seq for _, seq in rows.values()]),
     }
-
-
-async def set_up(connection: Connection) -> None:
-    """What each connection of the pool needs: the table that changed prices are copied through."""
-    await connection.execute(SQL["incoming"])
 
 
 async def _write_scrapes(connection: Connection, writes: Writes) -> None:

@@ -20,7 +20,7 @@ from splitcart_ingest.generations import SQL, live_schema, number_of
 
 T = TypeVar("T")
 
-READ_VIEWS: Final = ("views", "prices")
+READ_VIEWS: Final = ("views", "prices", "as_of", "history")
 """The texts of `sql/` that show a generation, in this order."""
 PATIENCE_MILLISECONDS: Final = (50, 800)
 REST_SECONDS: Final = 0.1

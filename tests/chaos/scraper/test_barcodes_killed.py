@@ -33,7 +33,6 @@ from tests.support.scraper.tiny_coles import (
 pytestmark = pytest.mark.stack
 
 PRODUCTS = range(1, 451)
-KILLS = 3
 
 
 async def killed(server: Server, requests: int, random_: random.Random, *words: str, **environment: str) -> bool:
@@ -54,7 +53,10 @@ async def killed(server: Server, requests: int, random_: random.Random, *words: 
     return alive
 
 
-async def test_a_pass_killed_at_random_is_one_pass(database: str, broker: str, topic_prefix: str) -> None:
+@pytest.mark.parametrize("times", [3, pytest.param(10, marks=[pytest.mark.long, pytest.mark.timeout(600)])])
+async def test_a_pass_killed_at_random_is_one_pass(
+    database: str, broker: str, topic_prefix: str, times: int
+) -> None:
     random_ = random.Random(7)
     await listed(database, PRODUCTS)
     await asyncio.to_thread(migrate, service_dsn(database, "scraper"), "scraper", ["splitcart_scraper"])
@@ -76,13 +78,13 @@ async def test_a_pass_killed_at_random_is_one_pass(database: str, broker: str, t
         }
         words = ("barcodes", "coles", "--prefill-from", gateway.url)
         kills = 0
-        for _ in range(KILLS):
-            kills += await killed(server, random_.randint(1, 125), random_, *words, **environment)
+        for _ in range(times):
+            kills += await killed(server, random_.randint(1, 375 // times), random_, *words, **environment)
         code, said = await command(*words, **environment)
         assert (code, said["left"], said["done"]) == (0, 0, len(PRODUCTS)), said
         assert server.most_in_hand == 1
         asked = Counter(numbers(server.asked))
-    assert kills == KILLS
+    assert kills == times
     assert set(asked) == set(PRODUCTS) - set(known)
     assert sum(asked.values()) - len(asked) <= kills, "at most one product is asked for again at a kill"
     by_id: dict[UUID, BarcodesObserved] = {}

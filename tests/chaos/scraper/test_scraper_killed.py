@@ -60,8 +60,15 @@ async def until_completed(broker: str, prefix: str, scrapes: int) -> None:
         await consumer.stop()
 
 
-async def test_killed_scrapers_lose_nothing(database: str, broker: str, topic_prefix: str) -> None:
-    stores = list(range(1, 9))
+@pytest.mark.parametrize(
+    ("outlets", "kills"),
+    [(8, (45, 50)), pytest.param(32, (25,) * 20, marks=[pytest.mark.long, pytest.mark.timeout(900)])],
+    ids=["2 kills", "20 kills"],
+)
+async def test_killed_scrapers_lose_nothing(
+    database: str, broker: str, topic_prefix: str, outlets: int, kills: tuple[int, ...]
+) -> None:
+    stores = list(range(1, outlets + 1))
     await ensure_topics(broker, topic_prefix, [PRODUCT_OBSERVED])
     async with serving(TinyAldi(stores=stores, outlets_page=100, shelves=SHELVES), delay=0.002) as server:
         environment = {
@@ -74,11 +81,11 @@ async def test_killed_scrapers_lose_nothing(database: str, broker: str, topic_pr
             "SPLITCART_SCRAPER_LEASE_SECONDS": "1",
         }
         discovery = 139
-        await killed_after(discovery + 45, server, environment)
-        await killed_after(50, server, environment)
+        for number, requests in enumerate(kills):
+            await killed_after(requests if number else discovery + requests, server, environment)
         last = await start(environment)
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 await until_completed(broker, topic_prefix, len(stores))
         finally:
             last.terminate()

@@ -12,9 +12,10 @@ from splitcart_common.lanes import Handler, Message
 from splitcart_common.migrations import migrate
 from splitcart_common.outcomes import DeadLetter, Ok, Outcome, Skip
 from splitcart_common.postgres import Pool, create_pool
-from splitcart_common.telemetry import Health
-from splitcart_common.topics import Topic
+from splitcart_common.topics import LISTING_DESCRIBED, REQUESTS, Topic
 from splitcart_ingest import app as ingest
+from splitcart_ingest.handlers.by_topic import ByTopic
+from splitcart_ingest.handlers.identity import IdentityHandler
 from splitcart_ingest.settings import IngestSettings
 from splitcart_sandbox.database import service_dsn
 from splitcart_scraper.handlers import messages as scraper
@@ -30,7 +31,9 @@ async def of_ingest(database: str) -> AsyncIterator[tuple[Handler, Pool]]:
     await ingest.prepare(settings)
     pool = await ingest.open_pool(settings)
     try:
-        yield ingest.consumer(settings, pool, Health()).handler, pool
+        deciding = IdentityHandler(prefix=PREFIX, producer=ingest.SERVICE)
+        handlers = dict(ingest.folds(settings, pool)) | dict.fromkeys((LISTING_DESCRIBED, REQUESTS), deciding)
+        yield ByTopic(PREFIX, {topic.on_broker(PREFIX): handler for topic, handler in handlers.items()}), pool
     finally:
         await pool.close()
 

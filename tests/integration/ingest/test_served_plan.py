@@ -97,6 +97,26 @@ async def test_one_product_at_twenty_stores_of_many_is_found_by_key(reader):
             assert node["Actual Loops"] <= len(NEAR)
 
 
+async def test_of_the_past_only_history_is_asked_and_by_key(reader):
+    stores = "{" + ",".join(NEAR) + "}"
+    (product,) = await reader.fetch("SELECT product_id FROM read.listings WHERE sku = 's41'")
+    values = f"'{START}', '{{}}', '{product[0]}', '{stores}'"
+    asked = ONE_PRODUCT.replace("read.prices", "read.prices_as_of")
+    found = await plan(reader, asked, "timestamptz, jsonb, uuid, text[]", values)
+    called = {node["Function Name"] for node in found if node["Node Type"] == "Function Scan"}
+    assert called <= {"unnest"}, "it is not inlined"
+    looks = [node for node in found if node.get("Relation Name") in LARGE]
+    assert {node["Relation Name"] for node in looks} >= {"price_history", "listings", "group_exceptions"}
+    assert "latest_prices" not in {node["Relation Name"] for node in looks}, "housekeeping may have been there"
+    assert {node["Relation Name"] for node in looks if node["Node Type"] == "Seq Scan"} <= {"group_exceptions"}
+    for node in looks:
+        if node["Relation Name"] == "price_history":
+            assert "listing_id =" in node["Index Cond"]
+            assert "store_id =" in node["Index Cond"]
+    now = await reader.fetch(ONE_PRODUCT, START, "{}", product[0], NEAR)
+    assert await reader.fetch(asked, START, "{}", product[0], NEAR) == now
+
+
 async def test_it_says_where_each_price_is_from(reader):
     product = await reader.fetchval("SELECT product_id FROM read.listings WHERE sku = 's41'")
     rows = await reader.fetch(ONE_PRODUCT, START, "{}", product, NEAR)

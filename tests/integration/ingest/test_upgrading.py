@@ -1,16 +1,28 @@
-"""A generation of the first release, with prices in it, is brought up to date in place."""
+"""A generation of an earlier release, with prices in it, is brought up to date in place, and folded on."""
 
 import asyncio
+import json
+import re
+from collections.abc import Iterable
 from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
 import asyncpg
+import pytest
 
+from splitcart_common.codec import decode
+from splitcart_common.events import BarcodesObserved
+from splitcart_common.ids import company_of
 from splitcart_common.migrations import migrate
-from splitcart_ingest.app import prepare
+from splitcart_common.topics import PRODUCT_OBSERVED, STORE_GROUPS
+from splitcart_ingest.app import open_pool, prepare
+from splitcart_ingest.housekeeping import collect
 from splitcart_ingest.identity.tables import stored
 from splitcart_ingest.settings import IngestSettings
 from splitcart_sandbox.database import service_dsn
-from tests.support.ingest import START
+from tests.support.ingest import START, ByHand, Reference, fold_in, served_in
+from tests.support.killing import asked
 
 BEFORE = """
 SET search_path = ingest_g1, public;
@@ -67,3 +79,101 @@ async def test_from_the_first_release(database, tmp_path, monkeypatch):
         assert await asyncio.to_thread(migrate, dsn, "ingest_g1", ["splitcart_ingest"]) == []
     finally:
         await connection.close()
+
+
+RELEASES = sorted(Path(__file__).parents[2].joinpath("fixtures/ingest").glob("release_*"))
+"""What earlier releases have left behind, each with its log (fixtures/ingest/README.md)."""
+MIGRATIONS = sorted(Path(str(files("splitcart_ingest"))).joinpath("sql/migrations").glob("*.sql"))
+STATEMENT = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+def package(folder: Path, name: str, migrations: Iterable[Path]) -> str:
+    """A package with some of the migrations, as another release would bring."""
+    made = folder / name / "sql" / "migrations"
+    made.mkdir(parents=True)
+    (folder / name / "__init__.py").touch()
+    for path in migrations:
+        (made / path.name).write_text(path.read_text())
+    return name
+
+
+async def load(connection: asyncpg.Connection, tables: dict[str, list[dict[str, Any]]]) -> None:
+    """Rows as they were, numbers and all."""
+    for table, rows in tables.items():
+        rows_of = f"SELECT * FROM json_populate_recordset(NULL::{table}, $1)"
+        await connection.execute(f"INSERT INTO {table} OVERRIDING SYSTEM VALUE {rows_of}", json.dumps(rows))
+    for table, column in (("stores", "store_id"), ("listings", "listing_id"), ("group_skus", "number")):
+        await connection.fetchval(
+            f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'), (SELECT max({column}) FROM {table}))"
+        )
+
+
+def test_the_release_before_this_one_is_there():
+    assert RELEASES[-1].name.rpartition("_")[2] < MIGRATIONS[-1].name[:4]
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)
+async def test_from_an_earlier_release_it_folds_on(database, tmp_path, monkeypatch, release):
+    last = release.name.rpartition("_")[2]
+    monkeypatch.syspath_prepend(tmp_path)
+    of_then = package(tmp_path, "release_then", (path for path in MIGRATIONS if path.name[:4] <= last))
+    only_pre = package(tmp_path, "release_pre", (path for path in MIGRATIONS if "_post_" not in path.name))
+    dsn = service_dsn(database, "ingest")
+    await asyncio.to_thread(migrate, dsn, "ingest_g1", [of_then])
+    connection = await asyncpg.connect(dsn, server_settings={"search_path": "ingest_g1, public"})
+    settings = IngestSettings(postgres_dsn=dsn)
+    try:
+        await load(connection, json.loads(release.joinpath("tables.json").read_text()))
+        assert await connection.fetchval("SELECT count(*) FROM scrapes WHERE outcome IS NULL"), "one is open"
+        assert await connection.fetchval("SELECT count(*) FROM store_heads WHERE collected"), (
+            "something is collected"
+        )
+        assert await asyncio.to_thread(migrate, dsn, "ingest_g1", [only_pre])
+        # Whoever runs the former release still can.
+        await connection.execute("CREATE TEMP TABLE incoming (listing_id int, price int, changed_seq int)")
+        for path in release.glob("*.sql"):
+            names = STATEMENT.findall(path.read_text())
+            statements = STATEMENT.split(path.read_text())[2::2]
+            for name, statement in zip(names, statements, strict=True):
+                try:
+                    await connection.prepare(statement)
+                except asyncpg.PostgresError as error:
+                    pytest.fail(f"{path.name}, {name}: {error}")
+        await prepare(settings)
+    finally:
+        await connection.close()
+    expected = Reference()
+    lines = [json.loads(line) for line in release.joinpath("log.jsonl").read_text().splitlines()]
+    folded = [line for line in lines if line["folded"]]
+    await _fold(expected, None, folded)
+    assert await fold_in(database) == expected.fold()
+    pool = await open_pool(settings)
+    try:
+        hand = ByHand(pool)
+        # What is repeated over the change of releases is known.
+        await _fold(expected, hand, folded[-10:] + lines[len(folded) :])
+        await collect(pool)
+    finally:
+        await pool.close()
+    assert await fold_in(database) == expected.fold()
+    for at, turn in asked():
+        assert await served_in(database, at, turn) == expected.served(at, turn)
+
+
+async def _fold(expected: Reference, hand: ByHand | None, lines: Iterable[dict[str, Any]]) -> None:
+    """Fold messages by the pure rules and, if there is a hand, by hand."""
+    for line in lines:
+        topic = next(topic for topic in (PRODUCT_OBSERVED, STORE_GROUPS) if topic.name == line["topic"])
+        headers = [(name, value.encode()) for name, value in line["headers"].items()]
+        _, event = decode(topic, headers, json.dumps(line["value"]).encode())
+        key = line["key"]
+        if topic is STORE_GROUPS:
+            expected.group(key, event)
+            if hand is not None:
+                await hand.group((key, event))
+            continue
+        expected.describe(company_of(key), START, event)
+        if not isinstance(event, BarcodesObserved):
+            expected.observe(key, event)
+        if hand is not None:
+            await hand.observe((key, event))

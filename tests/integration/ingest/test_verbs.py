@@ -4,11 +4,12 @@ import asyncio
 import json
 import os
 import sys
+from datetime import timedelta
 
 import pytest
 
 from splitcart_sandbox.database import service_dsn
-from tests.support.ingest import confirmed, visit
+from tests.support.ingest import START, confirmed, visit
 
 M, A = "aldi:M", "aldi:A"
 
@@ -45,6 +46,25 @@ async def test_stored_and_served_prices_are_told_apart(database):
     assert [(row["stores"], row["stored"], row["served"]) for row in await count()] == [(2, 3, 6)]
     rows = {row["store"]: (row["stored"], row["served"]) for row in await count("--per-store")}
     assert rows == {M: (0, 3), A: (3, 3)}
+
+
+async def test_a_past_moment_is_counted_as_of_it(database, hand):
+    await hand.observe(*visit(M, 1, {"01": 100, "02": 200}), *visit(A, 2, {"01": 100, "02": 210, "03": 300}))
+    await hand.observe(*visit(M, 5, {"01": 100}), *visit(M, 6, {"01": 100}), *visit(M, 7, {"01": 100}))
+    await hand.group(("aldi", confirmed(1, M, A, up_to=6, anchor_at=2, at=START + timedelta(days=6, hours=1))))
+
+    async def count(at):
+        code, out, err = await splitcart(database, "count", "prices", "--json", "--at", at, role="gateway")
+        assert code == 0, err
+        return [(row["stores"], row["stored"], row["served"]) for row in map(json.loads, out.splitlines())]
+
+    assert await count("2026-09-01") == [(2, 0, 0)]
+    assert await count("2026-09-02T12:00:00") == [(2, 2, 2)], "the second store was not scraped yet"
+    assert await count("2026-09-03T12:00:00") == [(2, 5, 5)]
+    assert await count("2026-09-07T12:00:00") == [(2, 5, 6)], "a member by then"
+    assert await count("2026-09-08T12:00:00") == [(2, 4, 4)], (
+        "its range had shrunk for the third time, so it stands"
+    )
 
 
 @pytest.mark.usefixtures("member")

@@ -347,3 +347,9 @@ async def test_from_a_release_that_could_not_read_it_to_the_price_that_is_served
         assert otherwise.history != there.history, (
             "this release would read it: a replay has to skip it all the same"
         )
+
+        of_ingest = {**told, "SPLITCART_POSTGRES_DSN": given.postgres_dsn}
+        made = await splitcart("replay", "run", "--json", **of_ingest)
+        assert (made.code, made.lines[-1]["skipped"], made.lines[-1]["refused_now"]) == (0, 1, []), made.err
+        held = await splitcart("replay", "compare", "--json", **of_ingest)
+        assert (held.code, held.lines[-1]["equal"], held.lines[-1]["skipped"]) == (0, True, 1), held

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import inspect as mi
 
-from splitcart_cli.log.choosing import Wish, choose, earliest_wall, moment, skus_of, stores_of, stream_named
+from splitcart_cli.log.choosing import Wish, choose, moment, skus_of, stores_of, stream_named
 from splitcart_cli.log.seeing import as_line, in_short, printable, see
 from splitcart_cli.log.streams import EVENTS, STREAMS
 from splitcart_cli.shell import CommandError
-from splitcart_common.clock import ScaledClock
+from splitcart_common.clock import ScaledClock, earliest_wall
 from splitcart_common.topics import ALL, EVENT_TYPES
 from tests.golden import GOLDEN
 

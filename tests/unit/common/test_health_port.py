@@ -41,6 +41,15 @@ def test_what_is_waited_for_is_the_text_of_readyz(health, url):
     assert (answer.status_code, answer.text) == (200, "ready\n")
 
 
+def test_what_is_worth_knowing_is_told_beside(health, url):
+    health.note("identity", "stands by")
+    health.note("identity", "this process decides")
+    assert httpx.get(f"{url}/readyz").text == ("start: the service is starting\nidentity: this process decides\n")
+    health.has("start")
+    answer = httpx.get(f"{url}/readyz")
+    assert (answer.status_code, answer.text) == (200, "ready\nidentity: this process decides\n")
+
+
 def test_a_process_lives_whether_or_not_it_is_ready(url):
     assert httpx.get(f"{url}/healthz").text == "alive\n"
 

@@ -140,6 +140,25 @@ def test_a_name_that_fits_two_products_equally_well_fits_none(shelf):
     assert shelf.catalogue.product_of("iga", "9") == own_product_id("iga", "9")
 
 
+def test_without_a_size_one_that_is_taken_comes_near_as_well(shelf):
+    for sku, size in (("1", "10 x 375ml"), ("2", "2L")):
+        shelf.described("coles", sku, "Soft Drink Classic", brand="Coca-Cola", size=size)
+    shelf.described("iga", "1", "Coca-Cola Soft Drink Classic", brand="Coca-Cola", size="10 x 375ml")
+    assert shelf.together(("coles", "1"), ("iga", "1"))
+    shelf.described("iga", "2", "Coca-Cola Soft Drink Classic", brand="Coca-Cola")
+    assert not shelf.together(("coles", "2"), ("iga", "2"))
+
+
+def test_two_of_a_company_that_fit_one_equally_well_are_both_left(shelf):
+    for sku, size in (("1", "10 x 375ml"), ("2", "2L")):
+        shelf.described("coles", sku, "Soft Drink Classic", brand="Coca-Cola", size=size)
+    shelf.described("iga", "1", "Coca-Cola Soft Drink Classic", brand="Coca-Cola")
+    shelf.described("coles", "3", "Soft Drink Classic", brand="Coca-Cola", size="1.25L")
+    for sku in "123":
+        assert not shelf.together(("coles", sku), ("iga", "1"))
+    assert shelf.reconciled(whole=True) == ()
+
+
 def test_likeness_is_not_handed_on(shelf):
     """The middle one has no size: like both, it must not make one of two sizes."""
     shelf.described("coles", "1", "Pringles Original Potato Chips", brand="Pringles", size="134g")

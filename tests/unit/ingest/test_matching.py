@@ -41,6 +41,11 @@ DIFFERENT = [
     ("variety", ("Chips Original", "Smith's", "170g"), ("Smith's Chips Tasmanian", "Smith's", "170g")),
     ("packaging", ("Favourites Gift Box", "Cadbury", None), ("Cadbury Favourites Share Bag", "Cadbury", None)),
     ("unsized", ("Pure Orange Drink", "Nudie", None), ("Nudie Pure Orange Fizzy Lively Drink", "Nudie", None)),
+    ("unbranded", ("Cherries", None, "250g"), ("Cherry Tomatoes 250g", None, "0.25 kg")),
+    ("word", ("Drumstick Plant Based Classic Vanilla Ice Cream 4 Pack", "Peters", "476ml"),
+     ("Peters Drumstick Ice Cream Vanilla", "Peters", "4 pack")),
+    ("brand", ("Milk Chocolate Block 180g", "DAIRY FINE", "180 g"),
+     ("Cadbury Dairy Milk Chocolate Block", "Mondelez Australia Pty Limited", "180g")),
     ("weight", ("Hello Immunity Tablets", "Cenovis", "30 pack"), ("Hello Calm Tablets", "Cenovis", "30 pack")),
 ]  # fmt: skip
 

@@ -3,8 +3,9 @@
 import pytest
 
 from splitcart_ingest.domain.brands import brand_of
-from splitcart_ingest.domain.names import read, singular
+from splitcart_ingest.domain.names import plain_word, read, singular
 from splitcart_ingest.domain.normalise import compact, plain, words
+from splitcart_ingest.domain.wordclasses import LISTED
 
 
 @pytest.mark.parametrize(
@@ -104,3 +105,23 @@ def test_a_key_does_not_depend_on_order_spelling_or_where_the_brand_stands():
         read("BLOCK, milk chocolate (180g)", "CADBURY", None).key,
     }
     assert len(keys) == 1
+
+
+def test_listed_words_are_listed_as_names_are_read():
+    """Else one has no say: a plural, or an abbreviation that is written out before."""
+    assert [word for word in LISTED if plain_word(word) != (word,)] == []
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("freshmint", ("fresh", "mint")),
+        ("bodywash", ("body", "wash")),
+        ("chocmint", ("chocolate", "mint")),
+        ("peppermint", ("peppermint",)),
+        ("doughnut", ("doughnut",)),
+        ("xylophone", ("xylophone",)),
+    ],
+)
+def test_compounds_of_listed_words_are_read_apart(word, parts):
+    assert plain_word(word) == parts

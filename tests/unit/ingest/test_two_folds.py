@@ -16,6 +16,7 @@ OF_STORES = {"store_heads", "scrapes", "open_batches", "price_history", "latest_
 OF_GROUPS = {"group_markers", "group_exceptions", "group_skus"}
 OF_LISTINGS = {"listings", "read_barcodes"}
 OF_HOUSEKEEPING = {"floors"}
+OF_CATALOGUE = {"products", "links", "variations", "bars", "brands", "catalogue_head"}
 
 
 def tables(folder: Path = PACKAGE / "sql/migrations") -> set[str]:
@@ -30,7 +31,7 @@ def named(file: str) -> set[str]:
 
 
 def test_every_table_belongs_to_one():
-    assert tables() == SHARED | OF_STORES | OF_GROUPS | OF_LISTINGS | OF_HOUSEKEEPING
+    assert tables() == SHARED | OF_STORES | OF_GROUPS | OF_LISTINGS | OF_HOUSEKEEPING | OF_CATALOGUE
 
 
 def test_the_store_fold_reads_nothing_of_the_membership_fold():
@@ -39,6 +40,13 @@ def test_the_store_fold_reads_nothing_of_the_membership_fold():
 
 def test_the_membership_fold_reads_nothing_of_the_store_fold():
     assert named("membership") == OF_GROUPS
+
+
+def test_the_catalogue_is_a_fold_of_its_own_log():
+    """And what describes a listing adds the row of one that is not decided on, and no more (decision 0022)."""
+    assert named("catalogue") == OF_CATALOGUE
+    assert "DO NOTHING" in load_queries("splitcart_ingest", "sql/catalogue.sql")["stand_alone"]
+    assert names_of("book.py", "splitcart_ingest.identity.tables") == {"stand_alone"}
 
 
 def test_housekeeping_writes_neither_record():
@@ -57,6 +65,13 @@ def imports(module: str) -> set[str]:
         for alias in node.names
         if str(node.module).startswith("splitcart_ingest")
     }
+
+
+def names_of(module: str, imported: str) -> set[str]:
+    """What a module takes of another."""
+    tree = ast.parse((PACKAGE / module).read_text())
+    found = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module == imported]
+    return {alias.name for node in found for alias in node.names}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from splitcart_cli.log.seeing import Seen
 from splitcart_cli.log.streams import EVENTS, STREAMS, Stream, stream_of
 from splitcart_cli.shell import CommandError
 from splitcart_common.admission import FUTURE_LIMIT
-from splitcart_common.clock import ScaledClock
+from splitcart_common.clock import ScaledClock, earliest_wall
 from splitcart_common.events import Event
 from splitcart_common.ids import company_of, split_store_key
 from splitcart_common.reading import LogReader, Span, partition_of
@@ -168,16 +168,6 @@ def moment(text: str, now: datetime) -> datetime:
             "90m, 2h, 3d for so long ago",
             2,
         ) from None
-
-
-def earliest_wall(clock: ScaledClock, virtual: datetime) -> datetime | None:
-    """The wall moment before which nothing bore a virtual time as late as this; None: there is no such moment."""
-    if virtual <= clock.start:
-        return None  # before its anchor the clock stood still, and it read at least this
-    try:
-        return clock.anchor + (virtual - clock.start) / clock.speed
-    except OverflowError:
-        return None
 
 
 def _numbers(stream: Stream, partitions: int, store: str | None, company: str | None) -> Iterable[int]:

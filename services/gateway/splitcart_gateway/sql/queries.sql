@@ -104,3 +104,12 @@ FROM read.group_decisions
 WHERE company = $1 AND (store = ANY ($2::text[]) OR other = ANY ($2::text[]))
 ORDER BY version DESC
 LIMIT $3
+
+-- name: link
+-- Which product a listing is, by which rule (null: not decided yet), and how many listings that product has.
+SELECT k.product_id, k.rule, (SELECT count(*) FROM read.links o WHERE o.product_id = k.product_id) AS listings
+FROM read.links k
+WHERE k.company = $1 AND k.sku = $2
+
+-- name: survivor
+SELECT survivor FROM read.product_ids WHERE product_id = $1

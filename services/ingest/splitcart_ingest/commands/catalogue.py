@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import typer
@@ -20,6 +20,9 @@ from splitcart_ingest.identity.recorded import RecordError
 from splitcart_ingest.replay.errors import RefusedError
 from splitcart_ingest.replay.run import live_connection
 from splitcart_ingest.settings import IngestSettings
+
+NOTHING: Final[tuple[object, ...]] = (None, "", (), [], {})
+"""What is not worth a word."""
 
 
 @asynccontextmanager
@@ -137,7 +140,7 @@ def _names(listings: Sequence[ListingId]) -> str:
 
 
 def _evidence(evidence: Mapping[str, object]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in evidence.items())
+    return ", ".join(f"{name} {_short(value)}" for name, value in evidence.items() if value not in NOTHING)
 
 
 def _content(shown: showing.Shown, decisions: Sequence[showing.Decision]) -> dict[str, Any]:
@@ -153,16 +156,14 @@ def _content(shown: showing.Shown, decisions: Sequence[showing.Decision]) -> dic
 
 def _print(shown: showing.Shown, decisions: Sequence[showing.Decision]) -> None:
     product = shown.product
-    named = " ".join(filter(None, [product["brand"], product["name"], *product["sizes"]]))
-    typer.echo(f"{product['product_id']}  {named}")
+    typer.echo(f"{product['product_id']}  {_called(product, *product['sizes'])}")
     if shown.asked not in (None, product["product_id"]):
         typer.echo(f"{shown.asked} was merged into it, or its listings moved there.")
     if len(shown.ids) > 1:
         typer.echo(f"merged into it: {', '.join(map(str, shown.ids[1:]))}")
     for row in shown.listings:
-        said = " ".join(filter(None, [row["brand"], row["name"], row["size"], row["barcode"]]))
         rule = f"{row['rule']} (rules {row['rule_version']})" if row["rule"] else "not decided yet"
-        typer.echo(f"  {row['company']} {row['sku']}  {said}")
+        typer.echo(f"  {row['company']} {row['sku']}  {_called(row, row['size'], row['barcode'])}")
         typer.echo(f"      {rule}{': ' + _evidence(row['evidence']) if row['evidence'] else ''}")
     for row in shown.keys:
         typer.echo(f"  also called {row['key']!r}, as {row['company']} {row['sku']} has taught")
@@ -171,14 +172,21 @@ def _print(shown: showing.Shown, decisions: Sequence[showing.Decision]) -> None:
     if decisions:
         typer.echo("What was decided, the latest last:")
     for one in decisions:
-        said = ", ".join(
-            f"{name} {_short(value)}" for name, value in one.said.items() if value not in (None, "", ())
-        )
+        said = ", ".join(f"{name} {_short(value)}" for name, value in one.said.items() if value not in NOTHING)
         typer.echo(f"{one.offset:>8}  {one.at:%Y-%m-%d %H:%M}  {one.kind}: {said}")
 
 
+def _called(row: Mapping[str, Any], *more: str | None) -> str:
+    """Brand, name and what more there is; the brand only where the name does not begin with it."""
+    brand, name = row["brand"] or "", row["name"] or ""
+    named = name.casefold().startswith(brand.casefold())
+    return " ".join(filter(None, [None if named else brand, name, *more]))
+
+
 def _short(value: object) -> str:
-    return _evidence(value) if isinstance(value, dict) else str(value)
+    if isinstance(value, dict):
+        return _evidence(value)
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _plain(value: object) -> str:

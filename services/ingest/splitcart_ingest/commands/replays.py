@@ -174,7 +174,7 @@ def _show_comparison(found: comparing.Comparison, *, as_json: bool) -> None:
         table.add_row(company, live, made, "equal" if live == made else "[red]differs[/red]")
     console.print(table)
     for place, rows in found.differing:
-        count = "not looked into" if rows is None else f"{rows:,} rows"
+        count = "not looked into" if rows is None else f"{rows:,} {'row' if rows == 1 else 'rows'}"
         console.print(f"[red]{place.part} of {place.store or place.company}: {count}[/red]", highlight=False)
     for row in found.rows:
         console.print(escape(str(row)), highlight=False, soft_wrap=True)

@@ -19,12 +19,7 @@ def agreement(one: Sizes, other: Sizes) -> Agreement:
 
     `unknown` where either says nothing, or they speak of different things (`4 pack` and `160g`).
     """
-    if any(
-        kind == theirs and count != n
-        for kind, count in one.others
-        for theirs, n in other.others
-        if kind != "serve"
-    ):
+    if _other_counts(one, other):
         return "differ"
     if not one or not other or one.loose or other.loose:
         return "unknown"
@@ -51,6 +46,9 @@ def _counts(packs: tuple[int, ...]) -> set[int]:
 
 
 def _other_counts(one: Sizes, other: Sizes) -> bool:
-    """Whether they count the same kind differently; servings are a matter of taste."""
-    counts = dict(other.others)
-    return any(kind != "serve" and counts.get(kind, count) != count for kind, count in one.others)
+    """Whether they count a kind of thing differently; servings are a matter of taste."""
+    kinds = {kind for kind, _ in one.others} & {kind for kind, _ in other.others} - {"serve"}
+    return any(
+        {count for k, count in one.others if k == kind}.isdisjoint(count for k, count in other.others if k == kind)
+        for kind in kinds
+    )

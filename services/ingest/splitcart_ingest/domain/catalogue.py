@@ -208,8 +208,7 @@ class Catalogue:
 
     def _entries(self, reading: Reading, barcode: str | None) -> Iterator[tuple[dict[str, set[ListingId]], str]]:
         """Where a listing stands in the indexes."""
-        words = self._by_word.setdefault(reading.variety, {})
-        yield from ((words, word) for word in set(reading.words))
+        yield from ((self._by_word.setdefault(reading.variety, {}), word) for word in set(reading.words))
         if barcode is not None:
             yield self._by_barcode, barcode
         if reading.brand is not None:

@@ -89,20 +89,27 @@ def decide(catalogue: Catalogue, described: ListingDescribed) -> tuple[Catalogue
 
 
 def unmerge(catalogue: Catalogue, requested: UnmergeRequested) -> tuple[CatalogueEvent, ...]:
-    """An operator's word that a listing is not the product: parted from it for good, onto one of its own.
-
-    () if it is not (any more) that product, or all there is of it; ValueError if the subject is no `company/sku`.
-    """
+    """An operator's word that a listing is not the product; ValueError if the subject is no `company/sku`."""
     company, slash, sku = requested.subject.partition("/")
     if not (company and slash and sku):
         raise ValueError(f"{requested.subject!r} names no listing: expected company/sku, like coles/8150288")
-    known = catalogue.linked((company, sku))
-    if known is None or known.row.product_id != catalogue.resolve(requested.product_id):
+    return part(catalogue, (company, sku), requested.product_id, by=requested.by, reason=requested.reason)
+
+
+def part(
+    catalogue: Catalogue, listing: ListingId, product: UUID, *, by: str, reason: str
+) -> tuple[CatalogueEvent, ...]:
+    """Part a listing from a product for good, onto one of its own.
+
+    () if it is not (any more) that product, or all there is of it.
+    """
+    known = catalogue.linked(listing)
+    if known is None or known.row.product_id != catalogue.resolve(product):
         return ()
     if len(catalogue.listings_of(known.row.product_id)) == 1:
         return ()
     case = _Case(known.row, known.reading, known.barcode)
-    return _parted(catalogue, case, by=requested.by, reason=requested.reason, barred=True)
+    return _parted(catalogue, case, by=by, reason=reason, barred=True)
 
 
 def _described_anew(catalogue: Catalogue, case: _Case, known: Linked) -> tuple[CatalogueEvent, ...]:

@@ -3,6 +3,17 @@
 from typing import Final
 
 _ONE_WORD: Final = """
+10: ten
+12: twelve
+1: one
+2: two
+3: three
+4: four
+5: five
+6: six
+7: seven
+8: eight
+9: nine
 aerosol: aero aersol
 aluminium: aluminum
 antibacterial: antibac
@@ -10,12 +21,15 @@ assorted: asst asstd assort assortment
 barbecue: bbq barbeque barbq
 bicarbonate: bicarb
 black: blk
+bolognese: bolognaise
 brownie: brownies
+camomile: chamomile
 capsule: cap caplet softgel
 centre: center
 chicken: chkn chic chick
 chilli: chili chilly
 chocolate: choc choco choccy chocolatey choclate chocolates
+chunky: chunk chunks
 coca cola: coke
 colour: color
 conditioner: cond
@@ -23,19 +37,23 @@ cookie: cookies cooky
 cream: creme
 creamed: cremed
 creamy: creamier
+crunchy: crunch
 dairyfree: df
 deodorant: deo
 doughnut: donut
-extra: xtra
 extra large: xl
+extra: xtra
+fettuccine: fettucine fettuccini
 fibre: fiber
 flavoured: flavour flavor flavored flav flavouring
 glutenfree: gf
 grey: gray
+haloumi: halloumi
 hummus: hommus hommous hoummous houmous hoummos humus hummous
 jalapeno: jalapenos
 kid: kids
 large: lge lrg
+lasagne: lasagna
 light: lite
 liquorice: licorice
 lolly: lollies
@@ -54,6 +72,7 @@ night: nite
 omelette: omelet
 organic: org
 original: orig
+pappadum: pappadam papadum
 parmesan: parmigiano
 peanut: pnut
 pie: pies
@@ -63,6 +82,8 @@ roasted: roast rst
 sauce: sce
 sausage: snag
 savoury: savory
+sensitive: sensitivity
+sherbet: sherbert
 small: sml
 smoked: smokd
 smoky: smokey
@@ -75,27 +96,19 @@ tablet: tab
 tomato: tom tomatoes
 toothpaste: tpaste
 traditional: trad traditonal
+turmeric: tumeric
 unflavoured: unflav
 vegetable: veg vege veges veggie veggies vegie vegies
 vegetarian: vego
+vita gummy: vitagummy vitagummies
 vitamin: vit
 washing up: washup
+whiskey: whisky
 white: wht
 whitening: whiten
 wholegrain: wholegrains
 wholemeal: wmeal
 women: womens woman
-1: one
-2: two
-3: three
-4: four
-5: five
-6: six
-7: seven
-8: eight
-9: nine
-10: ten
-12: twelve
 yoghurt: yogurt yoghurts yogurts yog yoghourt
 """
 

@@ -25,7 +25,9 @@ from splitcart_ingest.domain.wordclasses import (
     weight_of,
 )
 
-Reason = Literal["size", "brand", "number", "word", "packaging", "form", "variety", "unsized", "weight"]
+Reason = Literal[
+    "size", "brand", "number", "word", "packaging", "form", "variety", "unsized", "unbranded", "weight"
+]
 """Why two listings are not one product."""
 
 _INFLECTIONS: Final = frozenset(
@@ -110,7 +112,7 @@ def compare(left: Reading, right: Reading, *, one_brand: bool = False) -> Compar
     )
     if not words.common and not words.alike:
         return Comparison("weight", _NEVER, rest.left, rest.right)
-    reason = (_unsized(rest) if sizes == "unknown" else None) or _other_words(rest)
+    reason = _too_little(rest, sizes, branded=bool(of_brand)) or _other_words(rest)
     if reason is not None:
         return Comparison(reason, _NEVER, rest.left, rest.right)
     weight = _weight(sizes, words.alike, rest, len(left.numbers ^ right.numbers))
@@ -135,13 +137,19 @@ def _other_words(rest: _Rest) -> Reason | None:
     return None
 
 
-def _unsized(rest: _Rest) -> Reason | None:
-    """Without a size to go by, packaging tells, and little may be left over next to much in common."""
-    if (of_packaging(rest.left) and of_packaging(rest.right)) or tells_when_unsized(rest.all):
+def _too_little(rest: _Rest, sizes: Agreement, *, branded: bool) -> Reason | None:
+    """Without a size or a brand to go by, packaging tells, and little may be left over next to much in common."""
+    if sizes != "unknown" and branded:
+        return None
+    if sizes == "unknown" and (
+        (of_packaging(rest.left) and of_packaging(rest.right)) or tells_when_unsized(rest.all)
+    ):
         return "packaging"
     weight = sum(map(weight_of, rest.all))
     enough = weight == 0 if rest.left and rest.right else weight * 4.4 <= rest.common
-    return None if enough else "unsized"
+    if enough:
+        return None
+    return "unsized" if sizes == "unknown" else "unbranded"
 
 
 def _other_numbers(left: frozenset[str], right: frozenset[str]) -> bool:
@@ -164,7 +172,7 @@ def _weight(sizes: Agreement, alike_words: int, rest: _Rest, numbers: int) -> fl
 
 
 def _other_brand(left: Reading, right: Reading) -> bool:
-    """Whether each brand has a word the other listing lacks, or one is not there at all.
+    """Whether each brand has a word the other listing lacks, or one has and the other names no brand.
 
     A brand is looked for among all words of the other: companies write it into the name, and some name the maker
     (`Nestle`) where others name the line (`Milo`).
@@ -176,8 +184,8 @@ def _other_brand(left: Reading, right: Reading) -> bool:
     if lacks_left and lacks_right:
         return True
     if lacks_left:
-        return right.brand is None and lacks_left == len(left.brand_words)
-    return bool(lacks_right) and left.brand is None and lacks_right == len(right.brand_words)
+        return right.brand is None
+    return bool(lacks_right) and left.brand is None
 
 
 @lru_cache(maxsize=65_536)

@@ -1,6 +1,6 @@
 """Which product a listing goes to: found by barcode, key or name, if nothing speaks against it."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -51,21 +51,26 @@ def by_key(catalogue: Catalogue, listing: ListingId, reading: Reading, code: str
 
 
 def by_name(catalogue: Catalogue, listing: ListingId, reading: Reading, code: str | None) -> Mate | None:
-    """The product with the listing most like this one, if nothing speaks against it and none comes near it."""
+    """The product with the listing most like this one, if nothing speaks against it and none comes near it.
+
+    A listing without a size fits every size of a thing: then one that is taken comes near as well.
+    """
     best = alike(catalogue, listing, reading)
     found = [
-        (comparison.weight, product, other, comparison)
-        for product, (other, comparison) in best.items()
+        (comparison.weight, product)
+        for product, (_, comparison) in best.items()
         if is_free(catalogue, product, listing, code)
         and is_consistent(catalogue, reading, catalogue.listings_of(product))
     ]
     if not found:
         return None
-    found.sort(key=lambda one: (-one[0], one[1]))
-    if len(found) > 1 and found[0][0] - found[1][0] < CLEARLY:
+    weight, product = min(found, key=lambda one: (-one[0], one[1]))
+    near = found if reading.sizes else [(comparison.weight, other) for other, (_, comparison) in best.items()]
+    if any(other != product and weight - theirs < CLEARLY for theirs, other in near):
         return None
-    _, product, other, comparison = found[0]
-    return Mate(product, "name-key", evidence_of(other, comparison))
+    if has_rival(catalogue, listing, best[product][0], weight, {product}):
+        return None
+    return Mate(product, "name-key", evidence_of(*best[product]))
 
 
 def evidence_of(other: ListingId, comparison: Comparison) -> dict[str, Any]:
@@ -90,6 +95,29 @@ def alike(catalogue: Catalogue, listing: ListingId, reading: Reading) -> dict[UU
         if comparison.same and (product not in best or best[product][1].weight < comparison.weight):
             best[product] = (other, comparison)
     return best
+
+
+def has_rival(
+    catalogue: Catalogue, listing: ListingId, other: ListingId, weight: float, products: Container[UUID]
+) -> bool:
+    """Whether a third listing, of the first one's company, is about as much like the other: it may be either.
+
+    No rival is one of `products`, nor, if the other has a size, one that its company is with already.
+    """
+    theirs = catalogue.linked(other)
+    if theirs is None:
+        return False
+    for third in catalogue.like(theirs.reading, other[0]):
+        linked = catalogue.linked(third)
+        if linked is None or third[0] != listing[0] or third == listing or linked.row.product_id in products:
+            continue
+        taken = any(company == other[0] for company, _ in catalogue.listings_of(linked.row.product_id))
+        if taken and theirs.reading.sizes:
+            continue
+        comparison = against(catalogue, theirs.reading, linked.reading)
+        if comparison.same and weight - comparison.weight < CLEARLY:
+            return True
+    return False
 
 
 def against(catalogue: Catalogue, one: Reading, other: Reading) -> Comparison:

@@ -9,7 +9,7 @@ from splitcart_ingest.domain.brands import brand_of
 from splitcart_ingest.domain.lexicon import SAME_WORDS
 from splitcart_ingest.domain.normalise import plain, words
 from splitcart_ingest.domain.sizes import Sizes, parse, take
-from splitcart_ingest.domain.wordclasses import class_of
+from splitcart_ingest.domain.wordclasses import class_of, is_known
 
 _GLUE: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
     (re.compile(pattern), glued)
@@ -31,12 +31,17 @@ _GLUE: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
     )
 )
 _PHRASES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
-    (re.compile(r"\b(gluten|lactose|dairy|sugar|fat|alcohol|fragrance|caffeine|pulp)[ -]free\b"), r"\1free"),
+    (re.compile(r"\b(gluten|lactose|dairy|sugar|fat|alcohol|fragrance|caffeine|pulp|meat)[ -]free\b"), r"\1free"),
     (re.compile(r"\bfree[ -]range\b"), "freerange"),
+    (re.compile(r"\bplant[ -]based\b"), "plantbased"),
+    (re.compile(r"\bice[ -]?cream\b|\bfrozen dessert\b"), "icecream"),
+    (re.compile(r"\banti[ -](?=[a-z]{4})"), "anti"),
     (re.compile(r"\bno (?:added )?(sugar|salt|fat|alcohol|caffeine)(?: added)?\b"), r"no \1free"),
     (re.compile(r"\b(?:reduced|less|lower|low in)\b"), "reduced"),
 )
 _HAS_DIGIT: Final = re.compile(r"\d")
+_LEAST_PART: Final = 3
+_SPELLED: Final = frozenset(SAME_WORDS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +80,19 @@ def plain_word(word: str) -> tuple[str, ...]:
     known = SAME_WORDS.get(word)
     if known is None:
         word = singular(word)
-        known = SAME_WORDS.get(word, word)
+        known = SAME_WORDS.get(word) or _apart(word) or word
     return tuple(known.split())
+
+
+def _apart(word: str) -> str | None:
+    """A compound as its two words, if it is not listed and both of them are: `freshmint`, `bodywash`."""
+    if is_known(word) or word in _SPELLED or not word.isalpha():
+        return None
+    for at in range(_LEAST_PART, len(word) - _LEAST_PART + 1):
+        parts = " ".join(SAME_WORDS.get(part, part) for part in (word[:at], word[at:]))
+        if len(parts.split()) == 2 and all(map(is_known, parts.split())):
+            return parts
+    return None
 
 
 def read(name: str, brand: str | None, size: str | None) -> Reading:

@@ -18,7 +18,6 @@ _SIGNS: Final = str.maketrans(
     }
 )
 _SPACE: Final = re.compile(r"\s+")
-_POSSESSIVE: Final = re.compile(r"'")
 _NOT_WORD: Final = re.compile(r"[^a-z0-9%.]+")
 _LOOSE_DOT: Final = re.compile(r"(?<!\d)\.|\.(?!\d)")
 _LOOSE_PERCENT: Final = re.compile(r"(?<!\d)%")
@@ -39,7 +38,7 @@ def words(text: str) -> tuple[str, ...]:
 
     An apostrophe joins (`arnott's` is `arnotts`), an ampersand or plus is `and`, all else parts.
     """
-    text = _POSSESSIVE.sub("", text).replace("&", " and ").replace("+", " and ")
+    text = text.replace("'", "").replace("&", " and ").replace("+", " and ")
     text = _NOT_WORD.sub(" ", text)
     text = _LOOSE_PERCENT.sub(" ", _LOOSE_DOT.sub(" ", text))
     return tuple(text.split())

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from splitcart_common.events import CatalogueEvent, ProductsMerged
 from splitcart_ingest.domain.catalogue import Catalogue, ListingId
-from splitcart_ingest.domain.mates import CLEARLY, akin, alike, codes_of, evidence_of, is_consistent
+from splitcart_ingest.domain.mates import CLEARLY, akin, alike, codes_of, evidence_of, has_rival, is_consistent
 from splitcart_ingest.domain.same_brands import same_brands
 
 
@@ -74,13 +74,18 @@ class _Products:
         found = [
             (comparison.weight, there, other, comparison)
             for product, (other, comparison) in alike(self._catalogue, listing, linked.reading).items()
-            if (there := self._into.get(product, product)) != here and self._fit(here, there)
+            if (there := self._into.get(product, product)) != here
         ]
-        found.sort(key=lambda one: (-one[0], one[1]))
-        rivals = [one for one in found[1:] if one[1] != found[0][1]]
-        if not found or (rivals and found[0][0] - rivals[0][0] < CLEARLY):
+        fit = [one for one in found if self._fit(here, one[1])]
+        if not fit:
             return None
-        _, there, other, comparison = found[0]
+        weight, there, other, comparison = min(fit, key=lambda one: (-one[0], one[1]))
+        near = fit if linked.reading.sizes else found
+        if any(one[1] != there and weight - one[0] < CLEARLY for one in near):
+            return None
+        parts = {here, there, *self._from.get(here, ()), *self._from.get(there, ())}
+        if has_rival(self._catalogue, listing, other, weight, parts):
+            return None
         return self._merge(
             here, there, "name-key", {"listing": "/".join(listing), **evidence_of(other, comparison)}
         )

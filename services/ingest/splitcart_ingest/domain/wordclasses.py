@@ -2,7 +2,7 @@
 
 The classes were drawn up by hand and corrected by counting: which words alone part two listings that one company
 sells side by side, and which words are all that differs between two companies' names for one barcode
-(`benchmarks/identity_words.py`). A word that is listed nowhere is rare: it weighs something.
+(`python -m benchmarks.identity_pairs words`). A word that is listed nowhere is rare: it weighs something.
 """
 
 from collections.abc import Iterable
@@ -11,51 +11,58 @@ from typing import Final, Literal
 WordClass = Literal["telling", "rare", "hint", "faint", "idle"]
 
 _TELLING: Final = """
-aged aioli alfredo almond amber american angel antiperspirant apple apricot arborio arrabbiata ash auburn baby
-bacon baking balsamic balti banana barbecue barista barley barramundi basil basmati bean beef beetroot beige
-berry black blackberry blackcurrant blonde blue blueberry bold bolognese borlotti bourbon boy boysenberry braised
-brandy breast brie brine british broccoli brow brown brownie brut burgundy burrito butterscotch cabbage cabernet
-caesar caffeine caffeinefree cage calcium camembert cannellini canola cappuccino capsicum caramel caramello
-caramilk carbonara cardamom carrot cashew cauliflower celery chai champagne chardonnay cheddar cheesecake cheesy
-cherry chesty chia chicken chickpea chilli chipotle chive chorizo christma chunky cinnamon citrus cleanser clear
-coconut cola colby coleslaw colour conditioner control copper coral coriander crab creamy crumbed crunchie
-crunchy crushed cumin curly curry custard dairyfree decaf decaffeinated deck deep deet diet dill double dough
-duck edam egg eggplant eucalyptus extra eye farfalle fatfree feta fetta fettuccine fig filler fish fit
-fragrancefree frangipani freerange french fresh fudge full fusilli garden garlic gentleman gin ginger girl
-gnocchi goat gold goreng gouda grape grapefruit grated green grey ground guacamole guava gummy haloumi ham hard
-havarti hazelnut heart hibiscus hickory hoisin hoki hokkien hollandaise honey honeycomb hot hummus iodised irish
-irritation jalapeno jasmine jellied jumbo kale kangaroo ketchup kidney kimchi king kit kitten kiwi korma lactose
-lactosefree laksa lamb lasagne lash lather latte lavendar lavender lean lemon lemonade lemongrass lentil light
-lime linguine linseed lip liver lover low lozenge lychee macadamia mackerel madras magnesium magnolia mahogany
-malt mandarin mango maple marinara masala mascara mash mask massaman matcha maternity mayonnaise medium melon men
-menthol merlot milky mince minestrone mini mint mixed mocha mousse mozzarella multigrain mushroom mussel mustard
-napoletana neapolitan night no non nougat nude nut odourless off olive onion orange oregano organic oriental
-overnight oyster paprika parmesan parsley passata passionfruit pea peach pear pecan peeled penne pepper
-peppercorn peppermint performance peri permanent pesto pineapple pink pinot pistachio pitted pizza plum
-pomegranate pork powder prawn proactiv prosciutto prune pulp pulpfree pumpkin puppy purple puttanesca quick
-quinoa rabbit rainbow raisin ramen ranch raspberry ravioli raw red reduced refill relax rendang rhubarb ricotta
-rigatoni risoni risotto robust roller rose rosemary rum rye sage salad salami salmon salsa saltfree sardine satay
-sauvignon scented scrub seafood seaweed seed semi semillon sensitive serum sesame shampoo shaved shiraz shredded
-silver skim skinny smart smoked smoky smooth softener sour sourdough soy spaghetti spaghettini spearmint spf
-spicy spinach spiral sponge sport spreadable springwater squid sriracha steak stew strawberry strip stroganoff
-stubble sugar sugarfree sultana sunflower super sweet swiss syrup tandoori tartar tender teriyaki thin thyme
-tikka tiramisu toffee toner tonic toothbrush tortellini trail training triple tropical trout truffle tuna turkey
-turkish turmeric turning twin tzatziki udon ultimate ultra unsalted unscented unsweetened uv vanilla vapour veal
-vegemite vegetarian venison vermicelli very vindaloo vinegar vintage violet vodka walnut wasabi watermelon
-waterproof whiskey white whitefish wholemeal wing wipe yellow yellowfin yuzu zero zinc zucchini
+acai adzuki aged aioli alfredo almond amber american anchovy angel antiperspirant apple apricot arborio
+arrabbiata ash asparagus assam auburn avocado baby bacon baking balsamic balti banana barbecue barista barley
+barramundi basil basmati bean bechamel beef beetroot beige bergamot berry black blackberry blackcurrant blonde
+blue blueberry bocconcini bold bolognese borlotti bourbon boy boysenberry braised brandy breast brie brine
+brioche british broccoli brow brown brownie brut bubblegum bubblemint burgundy burrata burrito butterscotch
+cabbage cabernet caesar caffeine caffeinefree cage cajun calamari calcium calrose camellia camembert camomile
+cannellini canola caper cappuccino capsicum caramel caramello caramilk carbonara cardamom carrot cashew cashmere
+cauliflower cayenne celery chai champagne chardonnay cheddar cheesecake cheesy cherry chestnut chesty chia
+chicken chickpea chilli chipotle chive chorizo christma ciabatta cinnamon citrus cleanser clear coconut cod cola
+colby coleslaw colour conditioner control copper coral coriander crab creamy crumbed crunchie crunchy crushed
+cucumber cumin curly currant curry custard dairyfree decaf decaffeinated deck deep deet demerara diet dijon dill
+double dough duck edam egg eggplant elderberry elderflower eucalyptus extra eye farfalle fatfree fennel feta
+fetta fettuccine fig filler fish fit flathead focaccia fragrancefree frangipani freerange freesia french fresh
+fudge full fusilli garden gardenia garlic gentleman gherkin gin ginger girl gnocchi goat goji gold goreng
+gorgonzola gouda grape grapefruit grated green grey grigio ground guacamole guarana guava gummy haloumi ham hard
+havarti hazelnut heart herring hibiscus hickory hoisin hoki hokkien hollandaise honey honeycomb horseradish hot
+hummus iodised irish irritation ivory jalapeno jasmine jellied jumbo kalamata kale kangaroo kefir ketchup kidney
+kimchi king kipper kit kitten kiwi korma lactose lactosefree laksa lamb lasagne lash lather latte lavendar
+lavender lean lemon lemonade lemongrass lentil light lime ling linguine linseed lip liver lobster lotus lover low
+lozenge lungo lychee macadamia macchiato mackerel madra magnesium magnolia mahogany malbec malt mandarin mango
+maple margarita marinara marshmallow masala mascara mascarpone mash mask massaman matcha maternity mayonnaise
+meatfree medium melon men menthol merlot milky mince minestrone mint miso mixed mocha mortadella moscato mousse
+mozzarella multigrain mushroom musk mussel mustard napoletana navy neapolitan nectarine night no non nougat nude
+nut nutmeg odourless off olive onion oolong orange orchid oregano oriental overnight oyster pancetta papaya
+paprika parmesan parsley parsnip passata passionfruit pastrami pavlova pea peach pear pecan pecorino peeled penne
+peony pepita pepper peppercorn peppermint pepperoni performance peri permanent pesto pine pineapple pink pinot
+pinto pistachio pitted pizza plantbased plum pomegranate pork powder prawn proactiv prosciutto prosecco provolone
+prune pulp pulpfree pumpkin puppy purple puttanesca quick quince quinoa rabbit radish rainbow raisin ramen ranch
+raspberry ravioli raw red reduced refill relax rendang rhubarb ricotta rigatoni risoni risotto ristretto robust
+rockmelon roller romano rose rosehip rosemary ruby rum rump rye sage salad salami salmon salsa saltfree
+sandalwood sardine satay sauvignon scented scrub seafood seaweed seed semi semillon sensitive serum sesame
+shampoo shaved shiraz shredded shrimp silver singapore skim skinny smart smoked smoky smooth softener sour
+sourdough soy spaghetti spaghettini spearmint spelt spf spicy spinach spiral sponge sport spreadable springwater
+squid sriracha steak stew strawberry streaky strip stroganoff stubble sugar sugarfree sultana sundried sunflower
+super sweet swiss syrup szechuan tahini tamarind tandoori tartar tender tequila teriyaki thigh thin thyme tikka
+tiramisu toffee toner tonic toothbrush tortellini trail training triple tropical trout truffle tuna turkey
+turkish turmeric turning turquoise twin tzatziki udon ultimate ultra unsalted unscented unsweetened uv vanilla
+vapour veal vegemite vegetarian venison vermicelli very vindaloo vinegar vintage violet vodka walnut wasabi
+watermelon waterproof whiskey white whitefish wholemeal wing wipe yellow yellowfin yuzu zero zinc zucchini
 """
 
 _HINT: Final = """
 adult alcoholfree aloe argan asian battered bite bone boneless burger butter can care caring cat cheese chinese
-chocolate chunk classic clay cluster coat coffee concentrate cooked cookie cool corn country cracked cracker
+chocolate chunky classic clay cluster coat coffee concentrate cooked cookie cool corn country cracked cracker
 cranberry cream dark delight diced dinner dog dry energy english espresso everyday farm farmhouse fast filling
 fine flake fruit giant glutenfree golden grain granola greek halve herb high homemade hotdog hydrating hydration
-iced indian infant intense intensive italian junior kid korean large leek long marinated meat mexican milk
-mineral moroccan muffin multi natural newborn oat oil original pastry peanut pie piece plant plus power premium
-pressed pro pudding range refreshing regular repair rice rich roll round salt salted sausage senior short side
-skinless slice sliced small smoothing soft spanish sparkling square squeeze still straight strength strong taco
-tasmanian tasty thai toasted toddler tomato top topping traditional uht vegan vegetable vera volume water wet
-whitening whole women yoghurt
+icecream iced indian infant intense intensive italian japanese junior kid korean large leek long marinated meat
+mexican milk mineral mini moroccan muffin multi natural newborn oat oil organic original pastry peanut pie piece
+plant plus power premium pressed pro pudding range refreshing regular repair rice rich roll round salt salted
+sausage senior short side skinless slice sliced small smoothing soft spanish sparkling square squeeze still
+straight strength strong taco tasmanian tasty thai toasted toddler tomato top topping traditional uht vegan
+vegetable vera volume water wet whitening whole women yoghurt
 """
 
 _FAINT: Final = """
@@ -63,26 +70,26 @@ action active all assorted atlantic aussie australian authentic baked bar base b
 bodyspray bottle bowl boxed capsule chewable chilled clean club cold cooking crispbread daily deli deluxe dish
 dressing drink easy edition effervescent fajita family fancy female filled fillet finest finishing fluoride food
 fragrant free front fun gentle gift gravy hair healthy hearty homestyle immune incontinence instant juice less
-loader lotion mild multipack noodle normal nourishing nutritional oven pack pad pair party plain porridge portion
-pouch protect protein pure relief roasted rolled sandwich sanitary sensation serve shower simmer single snacking
-soup speciality specialty spray spread squeezy standard stick superb tablet thick throat tortilla total touch
-tray virgin wash washing wine
+loader loose lotion mild multipack noodle normal nourishing nutritional oven pack pad pair party plain porridge
+portion pouch protect protein pure relief roasted rolled sandwich sanitary sensation serve shower simmer single
+snacking soup speciality specialty spray spread squeezy standard stick superb tablet thick throat tortilla total
+touch tray virgin wash washing wine
 """
 
 _IDLE: Final = """
 added advanced aerosol air antibacterial bag baker bakery bathroom best beverage biscuit block body box bread
-breakfast bulk bun cake candy canned caplet carton case cereal chip cleaner cleaning cleansing collection
-complete confectionery cook crisp crispy cup cut dairy delicious deodorant dessert detergent dip dried face
-facial favourite flavoured formula fragrance freshener frozen gel good gourmet great hand health home house jar
-just kids kitchen laundry lightly limited liner liquid loaf lolly lunch lunchbox luxury made meal mega
-microwavable microwave microwaveable mix moisturiser moisturising mouthwash muesli multivitamin nappy new packet
-paper pasta paste perfect perfumed pet pot potato prepack prepacked prepared probiotic product protection punnet
-purpose quality ready real recipe remover resealable sachet sauce seasoning selection share sharepack sheet
-signature simply size skin snack soap stain steam steamed stock supplement support surface tampon tea tin tissue
-toilet toothpaste tub tube value vitamin wholegrain wrap
+breakfast bulk bun cake candy canned carton case cereal chip cleaner cleaning cleansing collection complete
+confectionery cook crisp crispy cup cut dairy delicious deodorant dessert detergent dip dried face facial
+favourite flavoured formula fragrance freshener frozen gel good gourmet great hand health home house jar just
+kitchen laundry lightly limited liner liquid loaf lolly lunch lunchbox luxury made meal mega microwavable
+microwave microwaveable mix moisturiser moisturising mouthwash muesli multivitamin nappy new packet paper pasta
+paste perfect perfumed pet pot potato prepack prepacked prepared probiotic product protection punnet purpose
+quality ready real recipe remover resealable sachet sauce seasoning selection share sharepack sheet signature
+simply size skin snack soap stain steam steamed stock supplement support surface tampon tea tin tissue toilet
+toothpaste tub tube value vitamin wholegrain wrap
 """
 
-_DEFAULT: Final = "original traditional classic regular plain natural normal standard"
+_DEFAULT: Final = "original traditional regular plain normal standard"
 
 _PACKAGING: Final = """
 bag bar block bottle box bulk can canned carton cup family fun gift giant jar jumbo large mini multipack pack
@@ -121,6 +128,8 @@ def _classes() -> dict[str, WordClass]:
 
 
 _CLASSES: Final = _classes()
+LISTED: Final = frozenset(_CLASSES)
+"""The words that have a class of their own."""
 _DEFAULTS: Final = frozenset(_DEFAULT.split())
 _PACKAGINGS: Final = frozenset(_PACKAGING.split())
 _TELLING_UNSIZED: Final = frozenset(_TELLS_UNSIZED.split())
@@ -138,7 +147,7 @@ def weight_of(word: str) -> float:
 
 def is_known(word: str) -> bool:
     """Whether a word is listed, and so no misspelling of another."""
-    return word in _CLASSES
+    return word in LISTED
 
 
 def is_default(word: str) -> bool:

@@ -1,6 +1,7 @@
 """`product-observed`: the store fold, and through the book the descriptions of listings."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from itertools import chain
 
 import structlog
@@ -15,8 +16,19 @@ from splitcart_common.postgres import Connection
 from splitcart_ingest import facts
 from splitcart_ingest.book import ListingBook, Sighting
 from splitcart_ingest.cache import StateCache
-from splitcart_ingest.domain.prices import Abandon, Batch, Complete, Ignored, Input, Start, decide, evolve
+from splitcart_ingest.domain.prices import (
+    Abandon,
+    Batch,
+    Complete,
+    Ignored,
+    Input,
+    Settled,
+    Start,
+    decide,
+    evolve,
+)
 from splitcart_ingest.domain.read_barcodes import believable
+from splitcart_ingest.handlers.counts import count_settled
 from splitcart_ingest.handlers.problems import problem_of
 from splitcart_ingest.store import StoredStore, Writes, known_scrapes, load_states, write
 
@@ -122,18 +134,20 @@ class ObservationHandler:
     ) -> Outcome:
         if isinstance(message.event, events.BarcodesObserved):
             return _noted(message.event)
-        store = states[message.key]
+        store, committed = states[message.key], None
         terms = message.event if isinstance(message.event, Sighting) else None
         for fact in decide(store.state, self._input(message)):
             if isinstance(fact, Ignored):
                 return Skip(fact.why)
+            if isinstance(fact, Settled):
+                committed = partial(count_settled, ids.company_of(message.key), fact)
             evolve(store.state, fact)
             writes.add(store, fact, terms)
             if self._publishes:
                 rows += facts.to_rows(
                     fact, message, terms, self._book.sku, prefix=self._prefix, producer=self._producer
                 )
-        return Ok()
+        return Ok(committed)
 
     def _input(self, message: Message) -> Input:
         company = ids.company_of(message.key)

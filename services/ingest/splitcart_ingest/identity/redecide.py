@@ -17,11 +17,10 @@ from splitcart_common.events import (
     ListingLinked,
     ListingUnlinked,
     ProductsMerged,
-    UnmergeRequested,
 )
 from splitcart_common.reading import LogReader
 from splitcart_ingest.domain.catalogue import Catalogue, ListingId, evolve
-from splitcart_ingest.domain.identity import RULE_VERSION, decide, unmerge
+from splitcart_ingest.domain.identity import RULE_VERSION, decide, part
 from splitcart_ingest.domain.reconcile import reconcile
 from splitcart_ingest.identity.recorded import Recorded, Watcher, recorded
 
@@ -91,11 +90,11 @@ class _Anew:
         self._fold(reconcile(self.catalogue))
 
     def _part(self, event: ListingUnlinked) -> None:
-        asked = UnmergeRequested(f"{event.company}/{event.sku}", event.by, event.reason, event.product_id)
-        parted = unmerge(self.catalogue, asked)
+        listing = (event.company, event.sku)
+        parted = part(self.catalogue, listing, event.product_id, by=event.by, reason=event.reason)
         self._fold(parted)
         if not parted:
-            self.unheeded[event.company, event.sku] = None
+            self.unheeded[listing] = None
 
     def _fold(self, events: Iterable[CatalogueEvent]) -> None:
         for event in events:

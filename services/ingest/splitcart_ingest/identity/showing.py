@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from splitcart_common.events import CatalogueEvent, ListingLinked, ProductsMerged
+from splitcart_common.events import CatalogueEvent, ListingLinked, ListingUnlinked, ProductsMerged
 from splitcart_common.postgres import Connection, load_queries
 from splitcart_common.reading import LogReader
 from splitcart_ingest.identity.recorded import RecordError, Watcher, recorded
@@ -94,7 +94,7 @@ def _concerns(event: CatalogueEvent, ids: set[UUID], listings: set[tuple[str, st
         return event.survivor in ids or not ids.isdisjoint(event.merged)
     if getattr(event, "product_id", None) in ids:
         return True
-    return isinstance(event, ListingLinked) and (event.company, event.sku) in listings
+    return isinstance(event, ListingLinked | ListingUnlinked) and (event.company, event.sku) in listings
 
 
 def _said(event: CatalogueEvent) -> Mapping[str, Any]:

@@ -79,6 +79,7 @@ class Standby:
 
     def _interrupted(self, error: BaseException) -> None:
         why = f"{type(error).__name__}: {error}"
+        self._health.note(WHAT, "neither decides nor stands by")
         self._health.wait_for(WHAT, why)
         log.warning("identity let go", schema=self._schema, why=why)
 
@@ -91,13 +92,15 @@ class Standby:
                     with DECIDING.track_inprogress():
                         await self._hold(session, stop)
                     return
-                self._health.has(WHAT)  # another's to do
+                self._health.has(WHAT)
+                self._health.note(WHAT, "stands by, another process decides")
                 await _wait(stop, LOOK_SECONDS)
         finally:
             session.terminate()
 
     async def _hold(self, session: Connection, stop: asyncio.Event) -> None:
         self._health.has(WHAT)
+        self._health.note(WHAT, "this process decides")
         pool = await _only(session)
         try:
             await run_until_first_ends(self._lead(pool, stop), self._beat(pool))

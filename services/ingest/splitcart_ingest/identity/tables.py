@@ -46,6 +46,14 @@ async def apply(connection: Connection, events: Sequence[CatalogueEvent]) -> Non
     await connection.execute(SQL["leave"])
 
 
+async def stand_alone(connection: Connection, company: str, skus: Sequence[str]) -> None:
+    """Give listings that are new a product of their own until they are decided on; what is decided already stands.
+
+    All that the fold of descriptions writes here: so every listing has a row, and reading is by key.
+    """
+    await connection.execute(SQL["stand_alone"], company, skus, [own_product_id(company, sku) for sku in skus])
+
+
 async def _write_products(connection: Connection, found: Net) -> None:
     if found.products:
         rows = [

@@ -31,9 +31,10 @@ from splitcart_ingest.replay.digest import (
     together,
 )
 from splitcart_ingest.replay.errors import RefusedError
+from splitcart_ingest.replay.evidence import find
 from splitcart_ingest.replay.explain import Difference, explain
 from splitcart_ingest.replay.log import Positions, positions
-from splitcart_ingest.replay.run import Bench, Watcher, catch_up, live_positions, refused_now
+from splitcart_ingest.replay.run import NEAR, Bench, Watcher, behind, catch_up, live_positions, refused_now
 
 TRIES: Final = 20
 WAIT_SECONDS: Final = 0.2
@@ -119,7 +120,7 @@ class _Found:
 async def compare(bench: Bench, workers: int, watch: Watcher, ask: Ask = EVERYTHING) -> Comparison:
     """Bring a generation to where the live one is and hold them against each other; the result is kept.
 
-    RefusedError where the generation is not finished, or is further than the live one.
+    RefusedError where the generation is not finished, or is further than the live one; StoppedError as of a run.
     """
     number = bench.generation.number
     if bench.generation.state == "building":
@@ -128,7 +129,9 @@ async def compare(bench: Bench, workers: int, watch: Watcher, ask: Ask = EVERYTH
         )
     began = asyncio.get_running_loop().time()
     async with _one_moment(bench) as (ends, quiet):
-        skipped = await catch_up(bench, ends, workers, watch)
+        # A few are folded sooner than another process is there to help: in a swap, ingest stands still meanwhile.
+        few = await behind(bench, ends) <= NEAR
+        skipped = await catch_up(bench, ends, 1 if few else workers, watch)
         carried = await _carry_closed(bench)
         async with as_it_stands(bench.made, bench.generation.schema):
             _check_positions(number, ends, await positions(bench.made))
@@ -142,7 +145,7 @@ async def compare(bench: Bench, workers: int, watch: Watcher, ask: Ask = EVERYTH
         made=together(found.made),
         digests=len(found.live.keys() | found.made.keys()),
         differing=tuple(found.differing),
-        rows=tuple(found.rows),
+        rows=await find(bench.reader, bench.settings.topic_prefix, ends, found.rows),
         ahead=found.ahead,
         carried=carried,
         refused_now=tuple(refused),

@@ -1,7 +1,7 @@
 """Which rows of two generations differ, and by which scrapes they came."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -17,10 +17,26 @@ Values = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """The message that a row came by: where it stands, what it is, and the price it gives, in cents, if any."""
+
+    topic: str
+    partition: int
+    offset: int
+    event: str
+    price: int | None
+
+    def __str__(self) -> str:
+        """For people."""
+        price = "" if self.price is None else f" says price {self.price}"
+        return f"{self.topic}/{self.partition}/{self.offset} ({self.event}){price}"
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
     """One row that is not the same: what tells it apart, and what each generation says; None: it has no such row.
 
-    The scrapes are those that the row's seq is of in each.
+    The scrapes are those that the row's seq is of in each; `said` is the message it came by, where it is known.
     """
 
     place: Place
@@ -29,6 +45,7 @@ class Difference:
     made: Values | None
     live_scrape: Values | None = None
     made_scrape: Values | None = None
+    said: Said | None = None
 
     def columns(self) -> list[str]:
         """Those that differ; all that the row says where the other has none."""
@@ -47,6 +64,7 @@ class Difference:
             "store": self.place.store or None,
             **plain(self.key),
             **{name: None if values is None else plain(values) for name, values in (sides | scrapes).items()},
+            "said": None if self.said is None else asdict(self.said),
         }
 
     def __str__(self) -> str:
@@ -54,9 +72,15 @@ class Difference:
         of = " ".join([self.place.store or self.place.company, *(f"{name} {self.key[name]}" for name in self.key)])
         live, made = (self._differing(side) for side in (self.live, self.made))
         said = [f"{self.place.part} {of}: {_words('live', live)}, {_words('made', made)}"]
-        for whose, scrape in (("live", self.live_scrape), ("made", self.made_scrape)):
+        if self.live_scrape == self.made_scrape:
+            scrapes = [("both", self.live_scrape)]
+        else:
+            scrapes = [("live", self.live_scrape), ("made", self.made_scrape)]
+        for whose, scrape in scrapes:
             if scrape is not None:
                 said.append(f"{whose} by scrape {scrape['scrape_id']} of {_word(scrape['started_at'])}")
+        if self.said is not None:
+            said.append(f"in the log: {self.said}")
         return "; ".join(said)
 
     def _differing(self, side: Values | None) -> Values | None:
@@ -100,9 +124,14 @@ def compare_rows(part: Part, place: Place, live: Sequence[Values], made: Sequenc
         one, other = of_live.get(key), of_made.get(key)
         if one != other:
             names = list((one or other or {}).keys())[2 : 2 + part.keys]
-            sides = ({name: row[name] for name in row if name not in _OF} if row else None for row in (one, other))
-            found.append(Difference(place, dict(zip(names, key, strict=True)), *sides))
+            found.append(
+                Difference(place, dict(zip(names, key, strict=True)), _without_place(one), _without_place(other))
+            )
     return found
+
+
+def _without_place(row: Values | None) -> Values | None:
+    return None if row is None else {name: row[name] for name in row if name not in _OF}
 
 
 _OF = ("company", "store")

@@ -94,9 +94,14 @@ async def generation(connection: Connection, number: int | None) -> Generation:
 
 
 async def add(connection: Connection, number: int | None, selection: Selection, at: datetime) -> Generation:
-    """A new one, with nothing in it and no schema yet; RefusedError where the number is not to be had."""
+    """A new one, with nothing in it and no schema yet.
+
+    RefusedError where the number is not to be had, or none is named and another one is not finished.
+    """
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('splitcart generations', 0))")
+        if number is None:
+            await _none_unfinished(connection)
         following = await connection.fetchval(SQL["next"])
         if number is not None and number < following:
             raise RefusedError(
@@ -105,6 +110,18 @@ async def add(connection: Connection, number: int | None, selection: Selection, 
         wanted = number or following
         await connection.execute(SQL["add"], wanted, selection.company, selection.from_at, selection.to_at, at)
     return await generation(connection, wanted)
+
+
+async def _none_unfinished(connection: Connection) -> None:
+    for one in await all_generations(connection):
+        if one.state != "building":
+            continue
+        if await connection.fetchval(SQL["held"], run_lock(one.schema)):
+            raise RefusedError(f"another process is at work on generation {one.number}: wait for it, or stop it")
+        raise RefusedError(
+            f"generation {one.number} is not finished: `splitcart replay run --to-generation {one.number}` goes "
+            f"on with it, `splitcart replay abandon {one.number}` drops it"
+        )
 
 
 @asynccontextmanager

@@ -107,7 +107,7 @@ async def run(settings: IngestSettings, wish: Wish, watch: Watcher) -> Folded:
         before = sum((await log.positions(bench.made)).values())
         await bench.made.execute(REGISTRY["run_begins"], made.number, settings.clock.wall(), before)
         ends, skipped, first = await live_positions(bench), 0, True
-        while (behind := await _behind(bench, ends)) and (first or behind > NEAR):
+        while (left := await behind(bench, ends)) and (first or left > NEAR):
             skipped = await catch_up(bench, ends, wish.workers, watch)
             ends, first = await live_positions(bench), False
         await make_indexes(settings, await generation(bench.made, made.number))
@@ -176,16 +176,11 @@ async def _wanted(settings: IngestSettings, wish: Wish) -> Generation:
                     "without naming it, or make another generation"
                 )
             return one
-        unfinished = [str(one.number) for one in there.values() if one.state == "building"]
-        if wish.generation is None and unfinished:
-            raise RefusedError(
-                f"generation {unfinished[0]} is not finished: `splitcart replay run --to-generation "
-                f"{unfinished[0]}` goes on with it, `splitcart replay abandon {unfinished[0]}` drops it"
-            )
         return await add(live, wish.generation, wish.selection, settings.clock.wall())
 
 
-async def _behind(bench: Bench, ends: log.Positions) -> int:
+async def behind(bench: Bench, ends: log.Positions) -> int:
+    """How many messages the generation has to fold until it is at `ends`."""
     at = await log.positions(bench.made)
     return sum(max(0, end - at.get(where, 0)) for where, end in ends.items())
 

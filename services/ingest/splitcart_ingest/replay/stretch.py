@@ -23,7 +23,6 @@ from splitcart_ingest.replay.building import SQL
 from splitcart_ingest.replay.errors import StoppedError
 from splitcart_ingest.replay.selection import Selected, Selection
 from splitcart_ingest.settings import IngestSettings
-from splitcart_ingest.store import set_up
 
 LOOK_SECONDS: Final = 0.002
 """How long to wait for a lane that has no room."""
@@ -173,5 +172,4 @@ async def refolding(settings: IngestSettings, selection: Selection) -> AsyncIter
 
 
 async def _set_up(connection: Connection) -> None:
-    await set_up(connection)
     await connection.execute("SET synchronous_commit = off")

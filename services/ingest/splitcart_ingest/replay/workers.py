@@ -1,8 +1,8 @@
 """Sharing the parts of a log out to processes: each takes one at a time, the largest first.
 
-A worker is ``python -m splitcart_ingest.replay``: it is told on its standard input what to fold and answers on its
-standard output, a line of JSON each. Its input ends with whoever started it, and so does the worker: nothing of a
-replay outlives a kill -9 but what is committed.
+One of them is whoever shares them out. Any other is ``python -m splitcart_ingest.replay``: it is told on its
+standard input what to fold and answers on its standard output, a line of JSON each. Its input ends with whoever
+started it, and so does it: nothing of a replay outlives a kill -9 but what is committed.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from contextlib import suppress
 import msgspec
 
 from splitcart_common.positions import FencedError, PositionError
+from splitcart_common.service import tune_collector
 from splitcart_common.telemetry import configure_logging
 from splitcart_ingest.replay.errors import StoppedError
 from splitcart_ingest.replay.selection import Selection
@@ -46,21 +47,30 @@ def usual_number() -> int:
 async def fold_all(
     settings: IngestSettings, selection: Selection, stretches: Sequence[Stretch], workers: int
 ) -> None:
-    """Fold stretches into the generation of `settings`; StoppedError where one stops, once the others end."""
-    largest_first = sorted(stretches, key=lambda stretch: stretch.end, reverse=True)
-    workers = min(workers, len(stretches))
-    if workers <= 1:
-        async with refolding(settings, selection) as refold:
-            for stretch in largest_first:
-                await refold.fold(stretch)
-        return
-    errand = Errand(settings.model_dump(mode="json"), selection)
-    left, why = iter(largest_first), list[str]()
+    """Fold stretches into the generation of `settings`; StoppedError where one stops, once the others end.
+
+    This process is one of the workers: it has loaded already what another has to load first.
+    """
+    left = iter(sorted(stretches, key=lambda stretch: stretch.end, reverse=True))
+    errand, why = Errand(settings.model_dump(mode="json"), selection), list[str]()
+    tune_collector()
     async with asyncio.TaskGroup() as group:
-        for _ in range(workers):
+        for _ in range(min(workers, len(stretches)) - 1):
             group.create_task(_employ(errand, left, why))
+        group.create_task(_fold_here(settings, selection, left, why))
     if why:
         raise StoppedError("; ".join(why))
+
+
+async def _fold_here(
+    settings: IngestSettings, selection: Selection, left: Iterator[Stretch], why: list[str]
+) -> None:
+    """This process's part, as long as there is something left and nothing stops it."""
+    async with refolding(settings, selection) as refold:
+        for stretch in left:
+            answer = await _answer(refold, stretch)
+            if answer.stopped is not None:
+                why.append(answer.stopped)
 
 
 async def _employ(errand: Errand, left: Iterator[Stretch], why: list[str]) -> None:

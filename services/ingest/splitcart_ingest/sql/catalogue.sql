@@ -47,6 +47,12 @@ ON CONFLICT (company, sku) DO UPDATE SET
     evidence = excluded.evidence, name = excluded.name, brand = excluded.brand, size = excluded.size,
     barcode = excluded.barcode
 
+-- name: stand_alone
+-- New listings have a product of their own until identity has decided, and keep what it has decided already.
+INSERT INTO links (company, sku, product_id) SELECT $1, sku, product_id
+FROM unnest($2::text[], $3::uuid[]) AS new (sku, product_id) ORDER BY sku
+ON CONFLICT (company, sku) DO NOTHING
+
 -- name: unlink
 -- Not decided: alone again, as the product it would found.
 UPDATE links l SET product_id = new.product_id, rule = NULL, rule_version = NULL, evidence = NULL, name = NULL,

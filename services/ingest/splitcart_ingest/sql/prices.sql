@@ -7,9 +7,9 @@ CREATE OR REPLACE VIEW read.part_stores AS SELECT store_id, store, company FROM 
 CREATE OR REPLACE VIEW read.part_heads AS SELECT store_id, full_seq, next_seq FROM {schema}.store_heads;
 CREATE OR REPLACE VIEW read.part_floors AS SELECT store_id, version, seq FROM {schema}.floors;
 CREATE OR REPLACE VIEW read.part_markers AS
-SELECT store_id, version, anchor_id, up_to_scrape, anchor_scrape FROM {schema}.group_markers;
+SELECT store_id, version, anchor_id, up_to_scrape, anchor_scrape, decided_at FROM {schema}.group_markers;
 CREATE OR REPLACE VIEW read.part_exceptions AS
-SELECT store_id, version, numbers, prices, seen_at FROM {schema}.group_exceptions;
+SELECT store_id, version, numbers, prices, seen_at, absent FROM {schema}.group_exceptions;
 CREATE OR REPLACE VIEW read.part_skus AS SELECT number, company, sku FROM {schema}.group_skus;
 CREATE OR REPLACE VIEW read.part_listings AS
 SELECT l.listing_id, l.company, l.sku, k.product_id
@@ -17,12 +17,12 @@ FROM {schema}.listings l LEFT JOIN {schema}.links k ON k.company = l.company AND
 CREATE OR REPLACE VIEW read.part_prices AS
 SELECT store_id, listing_id, price, changed_seq FROM {schema}.latest_prices;
 CREATE OR REPLACE VIEW read.part_scrapes AS
-SELECT store_id, seq, scrape_id, started_at, outcome, seen FROM {schema}.scrapes;
+SELECT store_id, seq, scrape_id, started_at, outcome, seen, settled_at, listings FROM {schema}.scrapes;
 CREATE OR REPLACE VIEW read.part_changes AS
-SELECT store_id, listing_id, seq, at, price, was_price, special FROM {schema}.price_history;
+SELECT store_id, listing_id, seq, at, price, was_price, special, batch FROM {schema}.price_history;
 
--- What each store charges at a moment, by all that is folded: `at` is not before that. `turned` is the last turn of
--- each company by then: {"aldi": "2026-09-02T00:00:00Z"}; one that is not named has none.
+-- What each store charges at a moment, by all that is folded: `at` is not before that (of an earlier one tells
+-- read.prices_as_of). `turned` is the last turn of each company by then: {"aldi": "2026-09-02T00:00:00Z"}; one that is not named has none.
 --
 -- seen_at is the time of the evidence, seen_store where it was seen and seen_scrape by which scrape (null for an
 -- exception: its confirmation does not say). source: own, exception or anchor; anchor is the store's own key where

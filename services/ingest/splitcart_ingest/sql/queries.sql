@@ -99,16 +99,12 @@ INSERT INTO open_batches (store_id, batch, seen, created, updated, unchanged) VA
 -- name: drop_batches
 DELETE FROM open_batches WHERE store_id = ANY($1::int[])
 
--- name: incoming
--- Changed prices of one store on their way into latest_prices.
-CREATE TEMP TABLE IF NOT EXISTS incoming (listing_id int, price int, changed_seq int)
-
 -- name: update_latest
-UPDATE latest_prices p SET price = n.price, changed_seq = n.changed_seq
-FROM incoming n WHERE p.store_id = $1 AND p.listing_id = n.listing_id
-
--- name: clear_incoming
-TRUNCATE incoming
+-- Changed prices of one store, which is named: the planner else scans the whole table from some 10,000 rows on. A price
+-- of -1 is none.
+UPDATE latest_prices p SET price = nullif(n.price, -1), changed_seq = n.changed_seq
+FROM unnest($2::int[], $3::int[], $4::int[]) AS n (listing_id, price, changed_seq)
+WHERE p.store_id = $1 AND p.listing_id = n.listing_id
 
 -- name: listings
 SELECT sku, listing_id, name, brand, size, barcode, category_path, image_url, described_on
@@ -161,9 +157,3 @@ ON CONFLICT (company, sku) DO UPDATE SET
     content_hash = excluded.content_hash, read_barcode = excluded.read_barcode, supplier = excluded.supplier
 WHERE (excluded.described_on, excluded.content_hash) > (l.described_on, l.content_hash)
 RETURNING l.sku, l.listing_id, old.content_hash AS old_hash, new.content_hash AS new_hash
-
--- name: stand_alone
--- New listings have a product of their own until identity has decided, and keep what it has decided already.
-INSERT INTO links (company, sku, product_id) SELECT $1, sku, product_id
-FROM unnest($2::text[], $3::uuid[]) AS new (sku, product_id) ORDER BY sku
-ON CONFLICT (company, sku) DO NOTHING

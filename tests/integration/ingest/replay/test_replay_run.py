@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from splitcart_common.topics import LISTING_DESCRIBED, PRICE_CHANGED, PRODUCT_OBSERVED
+from splitcart_common.topics import CATALOGUE, LISTING_DESCRIBED, PRICE_CHANGED, PRODUCT_OBSERVED, STORE_GROUPS
 from splitcart_ingest.replay.abandon import abandon
 from splitcart_ingest.replay.errors import RefusedError
 from splitcart_ingest.replay.selection import Selection
@@ -13,7 +13,7 @@ from tests.support.replay import compared, spoilt
 
 
 def said(live):
-    topics = (PRICE_CHANGED, LISTING_DESCRIBED)
+    topics = (PRICE_CHANGED, LISTING_DESCRIBED, CATALOGUE, STORE_GROUPS)
     return [read_topic(live.broker, topic.on_broker(live.prefix), topic.partitions) for topic in topics]
 
 
@@ -27,6 +27,11 @@ async def test_it_equals_the_live_one_and_says_nothing(live):
     assert found.live.keys() == {"aldi", "coles"}
     assert found.digests > 40
     assert said(live) == before
+    # Products are repeated from their log, and group decisions are folded from theirs: nothing is decided again.
+    assert found.left_out == ()
+    for table, least in (("products", 30), ("group_markers", 20), ("group_exceptions", 10)):
+        counts = [await live.ask(f"SELECT count(*) FROM ingest_g{number}.{table}") for number in (1, 2)]
+        assert counts[0] == counts[1] >= least, table
     assert await live.ask("SELECT count(*) FROM ingest_g2.outbox") == 0
     indexes = "SELECT indexdef FROM pg_indexes WHERE schemaname = $1 ORDER BY indexname"
     mine, theirs = await live.fetch(indexes, "ingest_g2"), await live.fetch(indexes, "ingest_g1")
@@ -57,6 +62,7 @@ TAMPERED = {
     "read barcodes": "UPDATE read_barcodes SET seen_at = seen_at {} * interval '1 hour' WHERE sku = '000003'",
     "exceptions": "UPDATE group_exceptions SET prices[1] = prices[1] {} WHERE cardinality(prices) > 2",
     "markers": "UPDATE group_markers SET decided_at = decided_at {} * interval '1 hour' WHERE version = 5",
+    "products": "UPDATE products SET sizes = trim_array(sizes || '{{x,x}}'::text[], 2 - 2 * (0 {}))",
 }
 
 
@@ -86,6 +92,16 @@ async def test_what_is_not_the_same_is_found_and_explained(live):
     assert (row["sku"], row["seq"], row["live"]["price"]) == (sku, seq, row["made"]["price"] + 1)
     assert row["live_scrape"] == row["made_scrape"]
     assert row["live_scrape"]["started_at"].startswith("2026-09-01")
+    assert (row["said"]["topic"], row["said"]["event"]) == ("product-observed", "products-observed")
+    assert row["said"]["price"] == row["made"]["price"], "the log says which of the two is right"
+    shown = await live.starts(
+        "events", "show", f"product-observed/{row['said']['partition']}/{row['said']['offset']}"
+    )
+    assert sku.encode() in (await shown.communicate())[0]
+    process = await live.starts("replay", "compare")
+    text = (await process.communicate())[0].decode()
+    where = f"product-observed/{row['said']['partition']}/{row['said']['offset']} (products-observed)"
+    assert f"in the log: {where} says price {row['made']['price']}" in text
     code, lines, _ = await live.verb("replay", "status")
     assert [(line["generation"], line["state"], line["equal"], line["differing"]) for line in lines] == [
         (1, "live", None, None),
@@ -155,34 +171,6 @@ async def test_what_the_live_one_knows_ahead_is_no_difference(live):
     await live.ask("UPDATE ingest_g1.listings SET content_hash = 5 WHERE sku = '000002' AND company = 'aldi'")
     found = await compared(live)
     assert [(place.part, rows) for place, rows in found.differing] == [("listings", 1)]
-
-
-async def test_what_is_refused_and_why(live):
-    async def refused(words, **wish):
-        with pytest.raises(RefusedError, match=words):
-            await live.run(**wish)
-
-    await refused("is live", generation=1)
-    await live.ask("UPDATE ingest_g1.positions SET next_offset = next_offset + 1000 WHERE next_offset > 0")
-    await refused("the log has lost")
-    await live.ask("UPDATE ingest_g1.positions SET next_offset = next_offset - 1000 WHERE next_offset > 0")
-    await live.run(selection=Selection("aldi"), generation=7)
-    await refused("was begun with aldi, not with coles", generation=7, selection=Selection("coles"))
-    await refused("was used before", generation=5)
-    await live.ask("UPDATE ingest.generations SET state = 'building' WHERE number = 7")
-    await refused("generation 7 is not finished")
-    with pytest.raises(RefusedError, match="is not finished"):
-        await compared(live)
-
-
-async def test_a_log_that_has_lost_its_beginning(live):
-    await live.delete_beginning()
-    with pytest.raises(RefusedError, match="begins at 5 and not at 0"):
-        await live.run()
-    code, lines, _ = await live.verb("replay", "plan")
-    assert code == 1
-    assert lines[-1]["possible"] is False
-    assert "begins at 5" in lines[-1]["problems"][0]
 
 
 async def test_the_verbs(live):

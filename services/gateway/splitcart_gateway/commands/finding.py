@@ -1,4 +1,4 @@
-"""The gateway's verb of the `splitcart` command: what a product costs near a postcode, asked over HTTP."""
+"""`splitcart find`: what a product costs near a postcode, asked over HTTP."""
 
 import sys
 from collections.abc import Mapping
@@ -14,17 +14,9 @@ from rich.table import Table
 
 from splitcart_gateway.domain.wording import SPECIALS, age, company_name, distance
 
-app = typer.Typer(no_args_is_help=True)
-
 TIMEOUT_SECONDS = 10
 
 
-@app.callback()
-def _verbs() -> None:
-    """Ask the gateway."""
-
-
-@app.command()
 def find(
     product: Annotated[str, typer.Argument(help="Words of its name, a barcode or a SKU.")],
     near: Annotated[str, typer.Option(help="The postcode to look around.")],
