@@ -1,11 +1,12 @@
 """The one consumer loop: positions in Postgres, a fence of epochs, bounded memory, dead letters.
 
-Each assigned partition is a lane with at most one batch in work and one waiting; further fetching of it is
-paused until there is room, while heart-beats go on. A batch is one transaction: position locked and checked,
+Each assigned partition is a lane with at most one batch in work and one waiting; no more of it is taken until
+there is room, while heart-beats go on. A batch is one transaction: position locked and checked,
 effect, outbox, new position. Delivery is at least once, and the position makes the effect exactly once.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ log = structlog.get_logger()
 POLL_MILLISECONDS = 100
 FULL_MILLISECONDS = 5
 """How long to wait for room where as much is held as may be."""
+ASK_SECONDS = 30.0
+"""How long nothing is asked for where there is no room; the group bears minutes."""
 
 Bounds = Callable[[TopicPartition], Awaitable[tuple[int, int]]]
 
@@ -134,6 +137,7 @@ class ConsumerLoop(Lanes):
     bootstrap: str
     instance: str | None = None
     alone: bool = False
+    _asked_at: float = field(default_factory=time.monotonic)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop`; an error that is neither transient nor a message's own passes through.
@@ -178,19 +182,32 @@ class ConsumerLoop(Lanes):
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> None:
         room = self.room
-        paused = consumer.paused()
-        for where, lane in self._lanes.items():
-            if (lane.full or room <= 0) is not (where in paused):
-                (consumer.resume if where in paused else consumer.pause)(where)
-        # Asked even where there is no room: a member that asks for nothing for minutes is put out of the group.
-        wait, most = (POLL_MILLISECONDS, min(self.limits.messages, room)) if room > 0 else (FULL_MILLISECONDS, 1)
-        for where, records in (await consumer.getmany(timeout_ms=wait, max_records=most)).items():
-            if where not in self._lanes:
-                continue  # taken away since: its next owner reads it again
-            self._lanes[where].put(records)
-            if self._lanes[where].full:
-                consumer.pause(where)
+        ready = [where for where, lane in self._lanes.items() if not lane.full] if room > 0 else []
+        if ready:
+            # One that is full now may have room in a moment, and something at hand already.
+            wait = POLL_MILLISECONDS if len(ready) == len(self._lanes) else FULL_MILLISECONDS
+            most = min(self.limits.messages, room)
+            for where, records in (await consumer.getmany(*ready, timeout_ms=wait, max_records=most)).items():
+                if where in self._lanes:  # else taken away since: its next owner reads it again
+                    self._lanes[where].put(records)
+            self._asked_at = time.monotonic()
+        else:
+            await asyncio.sleep((FULL_MILLISECONDS if self._lanes else POLL_MILLISECONDS) / 1000)
+            await self._keep_place(consumer)
         self.measure_lag(consumer.highwater)
+
+    async def _keep_place(self, consumer: AIOKafkaConsumer) -> None:
+        """Ask although nothing can be taken: a member that asks for nothing for minutes is put out of its group.
+
+        Only then are partitions paused: aiokafka throws away what it has at hand of one that is.
+        """
+        if time.monotonic() - self._asked_at < ASK_SECONDS:
+            return
+        places = list(self._lanes)
+        consumer.pause(*places)
+        await consumer.getmany(timeout_ms=0)
+        consumer.resume(*(where for where in places if where in self._lanes))
+        self._asked_at = time.monotonic()
 
 
 class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types

@@ -21,7 +21,7 @@ UNAVAILABLE = (KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, Reque
 
 MAX_MESSAGE_BYTES = 64 << 20
 """Before compression. The broker's own limit is after it: a dead letter that once came through must go through."""
-FETCH_BYTES = 512 << 10
+FETCH_BYTES = 384 << 10
 """The most that one fetch holds of one partition: with the batch in work it bounds a consumer's memory."""
 
 

@@ -41,7 +41,7 @@ class Limits:
 
     messages: int = 100
     held: int = 400
-    working: int = 3
+    working: int = 2
     dead: Tolerance = field(default_factory=Tolerance)
     first_retry_seconds: float = 0.2
     longest_retry_seconds: float = 10.0

@@ -5,6 +5,7 @@ again changes nothing, and a price row can point at its listing at once. So does
 read outside scrapes, which fill the gaps of descriptions.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -74,6 +75,7 @@ class ListingBook:
         self._publishes = publishes
         self._entries: dict[str, dict[str, _Entry]] = {}
         self._skus: dict[int, str] = {}
+        self._learning = asyncio.Lock()
         self._standing: OrderedDict[tuple[str, date], dict[int, int]] = OrderedDict()
 
     def glance(self, company: str, day: date, event: ProductsObserved) -> Sighting:
@@ -144,10 +146,14 @@ class ListingBook:
         return self._skus[number]
 
     async def look_up(self, company: str, skus: Collection[str]) -> None:
-        """Learn the numbers of SKUs that are on record; the others stay unknown."""
-        missing = list(set(skus) - self._entries.setdefault(company, {}).keys())
-        if missing:
-            self._learn(company, await self._pool.fetch(SQL["listings"], company, missing))
+        """Learn the numbers of SKUs that are on record; the others stay unknown.
+
+        One at a time: after a start all partitions ask for the same ten thousand.
+        """
+        async with self._learning:
+            missing = list(set(skus) - self._entries.setdefault(company, {}).keys())
+            if missing:
+                self._learn(company, await self._pool.fetch(SQL["listings"], company, missing))
 
     async def look_up_numbers(self, connection: Connection, company: str, numbers: Iterable[int]) -> None:
         """Learn the SKUs of listing numbers that another process, or an earlier life of this one, gave out."""

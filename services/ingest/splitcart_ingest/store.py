@@ -11,7 +11,7 @@ from splitcart_common.events import StoreClosed, StoreDiscovered
 from splitcart_common.events.observations import Special
 from splitcart_common.ids import company_of
 from splitcart_common.postgres import Connection, load_queries
-from splitcart_ingest.copying import NULL, copy
+from splitcart_ingest.copying import NULL, as_array, copy
 from splitcart_ingest.domain.prices import BatchFolded, Fact, Opened, OpenScrape, Settled, StoreState
 
 SQL = load_queries("splitcart_ingest")
@@ -215,7 +215,7 @@ async def write(connection: Connection, writes: Writes) -> None:
     await _write_scrapes(connection, writes)
     if writes.batches:
         rows = [
-            (number, batch, fact.seen, fact.created, fact.updated, fact.unchanged)
+            (number, batch, as_array(fact.seen), fact.created, fact.updated, fact.unchanged)
             for (number, batch), fact in writes.batches.items()
         ]
         await connection.executemany(SQL["add_batch"], rows)
@@ -225,7 +225,8 @@ async def write(connection: Connection, writes: Writes) -> None:
     for number, changed in writes.changed.items():
         if changed:
             prices, seqs = zip(*changed.values(), strict=True)
-            await connection.execute(SQL["update_latest"], number, list(changed), prices, seqs)
+            columns = (as_array(column) for column in (changed, prices, seqs))
+            await connection.execute(SQL["update_latest"], number, *columns)
 
 
 async def _restore(connection: Connection, stores: Iterable[int]) -> None:

@@ -94,7 +94,8 @@ UPDATE scrapes SET settled_at = $3, outcome = $4, listings = $5, created = $6, u
 WHERE store_id = $1 AND seq = $2
 
 -- name: add_batch
-INSERT INTO open_batches (store_id, batch, seen, created, updated, unchanged) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO open_batches (store_id, batch, seen, created, updated, unchanged)
+VALUES ($1, $2, $3::text::int[], $4, $5, $6)
 
 -- name: drop_batches
 DELETE FROM open_batches WHERE store_id = ANY($1::int[])
@@ -103,7 +104,7 @@ DELETE FROM open_batches WHERE store_id = ANY($1::int[])
 -- Changed prices of one store, which is named: the planner else scans the whole table from some 10,000 rows on. A price
 -- of -1 is none.
 UPDATE latest_prices p SET price = nullif(n.price, -1), changed_seq = n.changed_seq
-FROM unnest($2::int[], $3::int[], $4::int[]) AS n (listing_id, price, changed_seq)
+FROM unnest($2::text::int[], $3::text::int[], $4::text::int[]) AS n (listing_id, price, changed_seq)
 WHERE p.store_id = $1 AND p.listing_id = n.listing_id
 
 -- name: listings
