@@ -1,4 +1,4 @@
-"""How the rows of latest_prices lie in Postgres, and what that costs the fold: decision 0024.
+"""How the rows of latest_prices lie in Postgres, and what that costs the fold: decision 0025.
 
     python -m benchmarks.layout [stores, 200 unless told]
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.consumer.fetcher import FetchResult
 
 from splitcart_common import consumer as consumer_module
 from splitcart_common.dead_letters import Tolerance
@@ -149,6 +150,30 @@ async def _fetch(bench: Bench) -> list[object]:
         return records
     finally:
         await reader.stop()
+
+
+async def test_what_was_fetched_is_kept_until_there_is_room(bench: Bench, monkeypatch):
+    """aiokafka throws away what it has at hand of a paused partition, and fetches it again (decision 0026)."""
+    thrown_away = []
+    check = FetchResult.check_assignment
+
+    def watched(result: FetchResult, where: TopicPartition) -> bool:
+        kept: bool = check(result, where)
+        thrown_away.extend([] if kept else [where])
+        return kept
+
+    monkeypatch.setattr(FetchResult, "check_assignment", watched)
+    await bench.topics(partitions=2)
+    said = [abandoned(n, key) for n in range(20) for key in ("aldi:G1", "aldi:G2", "aldi:G3", "aldi:G4")]
+    await bench.publish(said)
+
+    async def slow(_: int) -> None:
+        await asyncio.sleep(0.01)
+
+    loop = bench.loop(Recorder(before_fold=slow))
+    async with bench.running(loop):
+        await eventually(lambda: _count(bench, len(said)))
+    assert thrown_away == []
 
 
 async def test_a_slow_fold_holds_two_batches_and_keeps_its_partitions(bench: Bench, monkeypatch):
