@@ -6,6 +6,7 @@ UV     := $(BIN)/uv
 PACKAGES := libs/common services/scraper services/ingest services/grouping services/gateway libs/cli libs/sandbox
 SERVICES := scraper ingest grouping gateway
 ARGS   ?=
+JOBS   ?= 2
 NAME   ?= all
 
 .DEFAULT_GOAL := help
@@ -41,8 +42,8 @@ check: setup ## lint, types, import contracts, generated files
 	$(BIN)/lint-imports
 	$(BIN)/python -m docs.generate --check
 
-test: setup ## every test but the long ones; ARGS="-k name"
-	$(BIN)/pytest $(ARGS)
+test: setup ## every test but the long ones, JOBS at a time, a stack each; ARGS="-k name"
+	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal $(ARGS)
 
 test-long: setup ## the laws searched at length, and the long suite: kills, seeds, fuzz; not in CI
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/property --timeout=3600 $(ARGS)

@@ -6,6 +6,7 @@ effect, outbox, new position. Delivery is at least once, and the position makes 
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -55,7 +56,7 @@ class Lanes:
     _turns: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
-        self._turns = asyncio.Semaphore(self.limits.working)
+        self._turns = asyncio.Semaphore(self.limits.working or sys.maxsize)
         self._progress = Progress(self.service, self.health, self.limits.stalled_seconds)
 
     def begin(self) -> asyncio.Future[None]:

@@ -35,13 +35,14 @@ class Limits:
     """How much is held and how much is borne.
 
     `messages` of one fetch, which is one transaction at most; `held` of all partitions, whether waiting or in
-    work; `working` partitions at a time have a batch decoded, what others hold waits as bytes; the dead letters
-    with which a partition goes on; the seconds after which one is stalled.
+    work; `working` partitions at a time have a batch decoded, what others hold waits as bytes (None: all at once,
+    as it must be where the fold of one waits for another's); the dead letters with which a partition goes on; the
+    seconds after which one is stalled.
     """
 
     messages: int = 100
     held: int = 400
-    working: int = 2
+    working: int | None = None
     dead: Tolerance = field(default_factory=Tolerance)
     first_retry_seconds: float = 0.2
     longest_retry_seconds: float = 10.0

@@ -48,6 +48,8 @@ TOPICS = (*FOLDED, LISTING_DESCRIBED, REQUESTS)
 """What ingest consumes; an architecture test holds it to the topic records."""
 PUBLISHED = (PRICE_CHANGED, LISTING_DESCRIBED, CATALOGUE)
 """What it publishes."""
+WORKING = 2
+"""So many partitions have a batch decoded at a time: one folds, one waits for the database (decision 0026)."""
 VIEWS_SECONDS = 10.0
 """How long a start tries to show what it folds, before it says what it waits for."""
 
@@ -131,6 +133,7 @@ def consumer(settings: IngestSettings, pool: Pool, health: Health) -> ConsumerLo
         limits=Limits(
             messages=settings.ingest_batch_messages,
             held=settings.ingest_held_messages,
+            working=WORKING,
             dead=Tolerance.of(settings),
         ),
     )

@@ -224,12 +224,8 @@ class ListingBook:
         await connection.execute(SQL["write_barcodes"], company, *zip(*read, strict=True))
         rows = await connection.fetch(SQL["listings"], company, list(cause))
         listings = sorted((row["sku"], _description(row)) for row in rows)
-        await connection.execute(
-            SQL["put_barcodes"],
-            company,
-            [sku for sku, _ in listings],
-            [stands[sku].barcode for sku, _ in listings],
-        )
+        skus = [sku for sku, _ in listings]
+        await connection.execute(SQL["put_barcodes"], company, skus, [stands[sku].barcode for sku in skus])
         if not self._publishes:
             return
         said = [
