@@ -11,26 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from splitcart_common.postgres import Pool
-from splitcart_ingest.app import open_pool, prepare
 from splitcart_ingest.housekeeping import collect
-from splitcart_ingest.settings import IngestSettings
-from splitcart_sandbox.database import service_dsn
 from tests.support.fold_model import group_logs, streams, visits
 from tests.support.ingest import ByHand
-from tests.support.served import SPANS, Example
-from tests.support.stack import Server, fresh_database
+from tests.support.served import SPANS, Example, fresh_pool
+from tests.support.stack import Server
 
 
 @pytest.fixture(scope="module")
 async def pool(postgres: Server) -> AsyncIterator[Pool]:
-    async with fresh_database(postgres) as dsn:
-        settings = IngestSettings(postgres_dsn=service_dsn(dsn, "ingest"))
-        await prepare(settings)
-        pool = await open_pool(settings)
-        try:
-            yield pool
-        finally:
-            await pool.close()
+    async with fresh_pool(postgres) as pool:
+        yield pool
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

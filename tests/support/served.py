@@ -2,22 +2,41 @@
 
 import itertools
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from splitcart_common import events
 from splitcart_common.postgres import Pool
+from splitcart_ingest.app import open_pool, prepare
 from splitcart_ingest.domain.membership import Confirmed, Ejected
 from splitcart_ingest.domain.prices import Abandon, Batch, Complete, Input, Start
 from splitcart_ingest.domain.served import served
+from splitcart_ingest.settings import IngestSettings
+from splitcart_sandbox.database import service_dsn
 from tests.support.fold_model import EPOCH, LISTINGS, STORES, Message, Model
 from tests.support.ingest import ByHand, listing
+from tests.support.stack import Server, fresh_database
 
 SPANS = tuple(timedelta(hours=hours, seconds=seconds) for hours in (1, 72, 168) for seconds in (0, 1))
 """On the edges of what is current and of what an exception lasts, and a second later."""
 companies = (f"c{number}" for number in itertools.count())
 STRAY = UUID(int=9999)
+
+
+@asynccontextmanager
+async def fresh_pool(postgres: Server) -> AsyncIterator[Pool]:
+    """Connections of ingest's role to a generation in a database of its own."""
+    async with fresh_database(postgres) as dsn:
+        settings = IngestSettings(postgres_dsn=service_dsn(dsn, "ingest"))
+        await prepare(settings)
+        pool = await open_pool(settings)
+        try:
+            yield pool
+        finally:
+            await pool.close()
 
 
 def sku(number: int) -> str:

@@ -58,6 +58,7 @@ async def _once(data: bytes) -> AsyncIterator[bytes]:
 def as_array(numbers: Iterable[int]) -> str:
     """Whole numbers as the text of an array, for a parameter that is cast ``$1::text::int[]``.
 
-    Five times as fast as the driver, which packs an array number by number.
+    The driver packs an array number by number, and asks of each whether it is an array itself: one sample in
+    twenty of a fold was that.
     """
     return f"{{{str(list(numbers))[1:-1]}}}"

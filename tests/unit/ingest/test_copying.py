@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from splitcart_ingest.copying import NULL, encode
+from splitcart_ingest.copying import NULL, as_array, encode
 
 
 def test_rows_with_and_without_nulls():
@@ -20,3 +20,9 @@ def test_rows_with_and_without_nulls():
 def test_columns_of_unequal_length_are_refused():
     with pytest.raises(ValueError, match=r"broadcast|shape"):
         encode({"a": (4, [1, 2]), "b": (4, [1])})
+
+
+def test_numbers_as_the_text_of_an_array():
+    assert as_array([]) == "{}"
+    assert as_array(iter([1, -1, 2**31 - 1])).replace(" ", "") == "{1,-1,2147483647}"
+    assert as_array({7: "a", 9: "b"}).replace(" ", "") == "{7,9}"
